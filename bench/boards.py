@@ -20,7 +20,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -81,7 +80,7 @@ class Subject:
         self.rnd = random.Random(size)
         self.draw = DISTRIBUTIONS[name]
         self.shard = Shard(client, "{board:bench}")
-        self.key, self.tree_key, self.leaves_key = self.shard.keys
+        self.key, self.tree_key = self.shard.keys
         self.bare = "bare"  # the same set without a tree, filled in the same order: a COPY has its members side by side
         self.loop = client.register_script(LOOP)
         client.flushall()
@@ -92,11 +91,7 @@ class Subject:
             client.zadd(self.key, rows)
             client.zadd(self.bare, rows)
         self.units = sorted(units)
-        packed, leaves = tree.pack(self.units, tree.Header(places=PLACES))
-        client.set(self.tree_key, packed)
-        fields = iter(leaves.items())
-        while some := dict(islice(fields, 500)):
-            client.hset(self.leaves_key, mapping=some)  # type: ignore[arg-type]
+        client.set(self.tree_key, tree.pack(self.units, tree.Header(places=PLACES)))
 
     def member(self) -> str:
         return f"member:{self.rnd.randrange(self.size)}"
@@ -138,8 +133,7 @@ class Subject:
 
     def check(self) -> None:
         rows: Any = self.redis.zrange(self.key, 0, -1, withscores=True)
-        leaves: Any = self.redis.hgetall(self.leaves_key)
-        tree.check(cast("bytes", self.redis.get(self.tree_key)), leaves, [int(score) for _, score in rows])
+        tree.check(cast("bytes", self.redis.get(self.tree_key)), [int(score) for _, score in rows])
 
     def server_time(self, call: Callable[[], object], command: str, calls: int, per_call: int = 1) -> Round:
         """Return a round: microseconds of the server for each of the `per_call` changes of a call."""
@@ -227,9 +221,9 @@ def compare(client: redis.Redis, name: str, size: int, rounds: int, calls: int) 
     has_goals = size == GOALS_AT
     title = f"{name}, n = {size:,}"
     # The memory is compared before the updates, when both sets are as they were loaded.
-    keys = {"tree": subject.tree_key, "leaves": subject.leaves_key, "set": subject.key}
-    sizes = {what: client.memory_usage(key, samples=0) or 0 for what, key in keys.items()}
-    memory = Row(f"{title}: memory", {"tree + leaves": sizes["tree"] + sizes["leaves"], **sizes}, "bytes")
+    keys = {"tree": subject.tree_key, "set": subject.key}
+    sizes = {what: float(client.memory_usage(key, samples=0) or 0) for what, key in keys.items()}
+    memory = Row(f"{title}: memory", sizes, "bytes")
     halves = compare_halves(subject, title)
     query = Row(
         f"{title}: sum to rank k, server time",
@@ -270,7 +264,7 @@ def compare(client: redis.Redis, name: str, size: int, rounds: int, calls: int) 
     bulk = Row(f"{title}: bulk load, {LOAD} in a call", loads, "members/s", higher_is_better=True)
     subject.check()
     if has_goals:
-        memory.goals.append(Goal("tree + leaves", "set", 0.03))
+        memory.goals.append(Goal("tree", "set", 0.03))
         query.goals.append(Goal("tree", "ZRANK", 1.5 if name == "binary" else 4))
         if name != "all equal":  # if all scores are equal, an update changes nothing
             update.goals += [Goal("update", "ZADD", 7), Goal("batched update", "ZADD", 5)]

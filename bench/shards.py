@@ -72,7 +72,7 @@ def memory(folder: Path, size: int, length: int, draw: str) -> Iterator[Row]:
         seconds = load(board, size, length, draw)
         usage: list[Any] = [client.memory_usage(key, samples=0) or 0 for key in board.shards[0].keys]
         usage.append(used(client) - empty)
-    names = ["set", "tree", "leaves", "all, by INFO"]
+    names = ["set", "tree", "all, by INFO"]
     title = f"names of {length} bytes, {draw} scores, n = {size:,}"
     yield Row(title, {name: total / size for name, total in zip(names, usage, strict=True)}, "bytes")
     yield Row(f"{title}: rebuild", {"rebuild": size / seconds}, "members/s", higher_is_better=True)

@@ -176,12 +176,10 @@ class Building:
             pipe.execute()
 
     def _write_tree(self, segment: str | None, units: array[int], header: Header) -> None:
-        _, tree_key, leaves_key, *_ = keys.scored(self.tag, segment)
-        packed, leaves = tree.pack(array("q", sorted(units)), header)
-        for at in range(0, len(packed), _BYTES):
+        tree_key = keys.scored(self.tag, segment)[1]
+        packed = tree.pack(array("q", sorted(units)), header)
+        for at in reversed(range(0, len(packed), _BYTES)):  # the end first, so that the string never has to grow
             self.send([("SETRANGE", tree_key, at, packed[at : at + _BYTES])])
-        for some in batches(leaves.items(), _ROWS // 4):
-            self.send([("HSET", leaves_key, *(value for leaf in some for value in leaf))])
 
 
 def replace_board(place: Shards, parts: Sequence[Building], may_replace: bool, *, keeps_scores: bool = False) -> None:

@@ -1,90 +1,92 @@
--- Change the tree: the parts that are needed are read once, changed in memory any number of times, and written once.
--- Until `save` nothing is written, so a call that fails before it has changed nothing. Nodes and leaves stay packed:
--- that is as fast as tables of their numbers, and less to allocate.
+-- Change the tree. Nodes are read once, changed in memory any number of times, and written once, by `save`. Leaves are
+-- changed at once, and in part: at each change, some bytes of one run. All that a change needs is found out before it
+-- writes, so one that can't be made changes nothing.
 
--- Read the header of a board, or a segment; nil if set and tree disagree. Nodes and leaves are held by number; a leaf
--- that was given up is false. `known` has members' scores, false for none; `moved` lists the members whose scores are
--- to be written. `prefix` is that of a board's keys, nil for a segment, which has no segments of its own.
-local function open(scores, key, hash, places, expires, prefix)
+-- Read the header of a board, or a segment; nil, and an error, if set and tree disagree. Nodes are held by their place in the string, as lists of
+-- their numbers.
+-- `known` has members' scores, false for none; `moved` lists the members whose scores are to be written. `prefix` is that
+-- of a board's keys, nil for a segment, which has no segments of its own.
+local function open(scores, key, places, expires, prefix)
   local head = call('GETRANGE', key, 0, HEADER_SIZE - 1)
   if head == '' then
     local has_segments = prefix and call('SCARD', prefix .. KEY_SEGMENTS) > 0
     head = MAGIC .. struct.pack(SETTINGS, 0, places, has_segments and 2 or 0, expires, 0, 0, 0, 0)
     head = head .. string.rep('\0', HEADER_SIZE - #head)
   elseif string.sub(head, 1, 4) ~= MAGIC then
-    return nil
+    return nil, IS_OLD
   end
-  local negative, rest = string.sub(head, HEAD_SIZE + 1, -NODE_SIZE - 1), string.sub(head, -NODE_SIZE)
+  local negative, rest = {unpack_(NODE, head, HEAD_SIZE + 1)}, {unpack_(NODE, head, HEAD_SIZE + NODE_SIZE + 1)}
   local size = call('ZCARD', scores)
-  if unpack_('<I5', negative) + unpack_('<I5', rest) ~= size then return nil end
-  return {scores = scores, key = key, hash = hash, head = head, size = size, nodes = {[14] = negative, [15] = rest},
-    leaves = {}, known = {}, moved = {}}
+  if negative[SIZE] + rest[SIZE] ~= size then return nil, IS_STALE end
+  return {scores = scores, key = key, head = head, size = size, known = {}, moved = {},
+    nodes = {[HEAD_SIZE] = negative, [HEAD_SIZE + NODE_SIZE] = rest}}
 end
 
--- Add a score to a leaf (by = 1), or remove it (by = -1). Returns the leaf, or nil if it does not have the score; and 1
--- if there is no other such score, else 0.
-local function change_leaf(leaf, level, score, by)
-  local size, width = math.floor(level / 2), 16 ^ (level - 1)
-  local offset, format = score % width, '<I' .. size
-  local run, place = (score - offset) / width % 16, 0
-  for i = 0, run - 1 do place = place + unpack_(RUN, leaf, i * RUN_SIZE + 1) end
-  local in_head, at = run * RUN_SIZE + 1, LEAF_SIZE + 1
-  local count, sum = unpack_(RUN, leaf, in_head)
-  local last, limit = place + count, place + count
-  while size > 0 and place < limit do
-    local middle = math.floor((place + limit) / 2)
-    if unpack_(format, leaf, at + middle * size) < offset then place = middle + 1 else limit = middle end
+-- Add a score to the leaf of a node (by = 1), or remove it (by = -1). Returns 1 if there is no other such score, else 0;
+-- nil, with nothing changed, if the leaf does not have the score, or is broken.
+local function change_leaf(tree, node, score, by)
+  local call, unpack_ = redis.call, struct.unpack
+  local area, bits, r = node[AREA], node[BITS], node[BELOW] - LEAF
+  local runs, width, bytes = 2 ^ r, 2 ^ (bits - r), math.ceil((bits - r) / 8)
+  local offset = score % width
+  local entry_at = area * 8 + 2 + (score - offset) / width % runs * RUN_SIZE
+  local start, count, excess, limit = unpack_('<I2I2I6I2', call('GETRANGE', tree.key, entry_at, entry_at + RUN_SIZE + 1))
+  local text, place, same, slots_at = '', 0, math.min(count, 2)
+  if bytes > 0 then
+    local format, last = '<I' .. bytes, count
+    slots_at = area * 8 + 4 + runs * RUN_SIZE + start * bytes
+    if count > 0 then text = call('GETRANGE', tree.key, slots_at, slots_at + count * bytes - 1) end
+    while place < last do
+      local middle = math.floor((place + last) / 2)
+      if unpack_(format, text, middle * bytes + 1) < offset then place = middle + 1 else last = middle end
+    end
+    same = 0  -- how many such scores there are: none, one, or more
+    while same < 2 and place + same < count and unpack_(format, text, (place + same) * bytes + 1) == offset do same = same + 1 end
   end
-  local same = 0  -- how many such scores there are: none, one, or more
-  while same < 2 and place + same < last
-    and (size == 0 or unpack_(format, leaf, at + (place + same) * size) == offset) do same = same + 1 end
   if by < 0 and same == 0 then return nil end
+  if by > 0 and start + count >= limit then
+    return Reshape().make_room(tree, node) and change_leaf(tree, node, score, by)
+  end
 
-  if level <= SUMS_TO_LEVEL then sum = sum + by * offset end
-  local before = at + place * size
-  local new, after = '', before + size
-  if by > 0 and size > 0 then new, after = struct.pack(format, offset), before end
-  leaf = string.sub(leaf, 1, in_head - 1) .. struct.pack(RUN, count + by, sum) ..
-    string.sub(leaf, in_head + RUN_SIZE, before - 1) .. new .. string.sub(leaf, after)
-  return leaf, same == (by > 0 and 0 or 1) and 1 or 0
+  if width <= 2 ^ SUMS_TO_BITS then excess = excess + by * offset end
+  call('SETRANGE', tree.key, entry_at + 2, struct.pack('<I2I6', count + by, excess))
+  if bytes > 0 then
+    local first = place * bytes
+    local tail = by > 0 and struct.pack('<I' .. bytes, offset) .. string.sub(text, first + 1) or string.sub(text, first + bytes + 1)
+    if tail ~= '' then call('SETRANGE', tree.key, slots_at + first, tail) end
+  end
+  return same == (by > 0 and 0 or 1) and 1 or 0
 end
 
 -- Add a score to the tree (by = 1), or remove it (by = -1). Returns false, and leaves all sums as they were, if the
 -- score is not there, or if a leaf does not agree with its node.
 local function change(tree, score, by)
-  local nodes, leaves, path, steps = tree.nodes, tree.leaves, {}, 0
-  local number, next_number = nil, score < 0 and 14 or 15
-  local count, level, cell, page, _
+  local nodes, path, steps = tree.nodes, {}, 0
+  local at, node, count, below = score < 0 and HEAD_SIZE or HEAD_SIZE + NODE_SIZE
   repeat
-    number = next_number
-    local node = nodes[number]
+    node = nodes[at]
     if not node then
-      local at = NODE_0 + number * NODE_SIZE
-      node = call('GETRANGE', tree.key, at, at + NODE_SIZE - 1)
-      nodes[number] = node
+      node = {unpack_(NODE, call('GETRANGE', tree.key, at, at + NODE_SIZE - 1))}
+      nodes[at] = node
     end
-    count, _, _, level, cell, page = unpack_('<I5I5i6Bi7I4', node)
-    if page == 0 and level > 0 and not leaves[number] then
-      local leaf = call('HGET', tree.hash, number)
-      if not leaf or #leaf ~= LEAF_SIZE + math.floor(level / 2) * count then return false end
-      leaves[number] = leaf
-    end
-    if count == 0 or math.floor(score / 16 ^ level) ~= cell then
-      if by < 0 then return false end
-      level, cell, page = Reshape().grow(tree, number, score)
-    end
-    if by > 0 and count >= SPLIT and page == 0 and level > 0 then page = Reshape().split(tree, number) end
+    count = node[SIZE]
+    if (count == 0 or math.floor(score / 2 ^ node[BITS]) ~= node[CELL]) and (by < 0 or not Reshape().grow(tree, node, score))
+      or by > 0 and count >= SPLIT and node[BELOW] >= LEAF and not Reshape().split(tree, node) then return false end
     steps = steps + 1
-    path[steps] = number
-    next_number = page * 16 + math.floor(score / 16 ^ (level - 1)) % 16
-  until page == 0
+    path[steps] = node
+    below = node[BELOW]
+    if below == DIGITS then
+      at = node[AREA] * 8 + 2 + math.floor(score / 2 ^ (node[BITS] - 5)) % 32 * NODE_SIZE
+    elseif below == OCTAVES then
+      local _, exponent = math.frexp(score)
+      at = node[AREA] * 8 + 2 + math.max(exponent + 31 - node[BITS], 0) * NODE_SIZE
+    end
+  until below ~= DIGITS and below ~= OCTAVES
 
   local distinct = count == (by > 0 and 0 or 1) and 1 or 0
-  if level > 0 then
-    local leaf
-    leaf, distinct = change_leaf(leaves[number], level, score, by)
-    if not leaf then return false end
-    leaves[number] = leaf
+  if below >= LEAF then
+    distinct = change_leaf(tree, node, score, by)
+    if not distinct then return false end
   end
   local lo, l = score % 2 ^ 40, score % 2 ^ 27
   if l >= 2 ^ 26 then l = l - 2 ^ 27 end
@@ -94,20 +96,16 @@ local function change(tree, score, by)
   local a, b, c = x + v * 2 ^ 28, q * 2 ^ 9 + (hl - v) / 2 ^ 17 + (ll - x) / 2 ^ 45, (hh - q) / 2 ^ 36
   local too_few
   for i = 1, steps do
-    number = path[i]
-    local n, l, h, level_i, cell_i, page_i, d, a_i, b_i, c_i = unpack_(NODE, nodes[number])
-    n, l, a_i, b_i, c_i = n + by, l + by * lo, a_i + by * a, b_i + by * b, c_i + by * c
+    node = path[i]
+    local n, l, a_i, b_i = node[SIZE] + by, node[LO] + by * lo, node[SQUARES_A] + by * a, node[SQUARES_B] + by * b
     local l_rest, a_rest = l % 2 ^ 40, a_i % 2 ^ 45
     b_i = b_i + (a_i - a_rest) / 2 ^ 45
     local b_rest = b_i % 2 ^ 45
-    if n == 0 then
-      if level_i > 0 then leaves[number] = false end
-      level_i, cell_i = 0, 0
-    end
-    nodes[number] = struct.pack(NODE, n, l_rest, h + by * hi + (l - l_rest) / 2 ^ 40, level_i, cell_i, page_i,
-      d + by * distinct, a_rest, b_rest, c_i + (b_i - b_rest) / 2 ^ 45)
-    if page_i > 0 and n <= MERGE and not too_few then too_few = number end
+    node[SIZE], node[LO], node[HI], node[DISTINCT] = n, l_rest, node[HI] + by * hi + (l - l_rest) / 2 ^ 40, node[DISTINCT] + by * distinct
+    node[SQUARES_A], node[SQUARES_B], node[SQUARES_C] = a_rest, b_rest, node[SQUARES_C] + by * c + (b_i - b_rest) / 2 ^ 45
+    if n <= MERGE and not too_few and (node[BELOW] == DIGITS or node[BELOW] == OCTAVES) then too_few = node end
   end
+  if node[SIZE] == 0 then Reshape().clear(tree, node) end
   if too_few then Reshape().merge(tree, too_few) end
   return true
 end
@@ -139,9 +137,13 @@ local function apply(tree, op, member, units)
     if after >= 2 ^ 53 or after <= -2 ^ 53 then return 'range', before, before end
   end
   if before == after then return 'ok', before, before end
-  if before and not change(tree, before, -1) then return 'stale', before, before end
-  if after and not change(tree, after, 1) then
+  local is_right = not before or change(tree, before, -1)
+  if is_right and after and not change(tree, after, 1) then
     if before then change(tree, before, 1) end
+    is_right = false
+  end
+  if not is_right then
+    tree.moved[#tree.moved + 1] = member  -- to where it is, since a leaf may have another area now: so nodes are saved
     return 'stale', before, before
   end
   tree.size = tree.size + (after and 1 or 0) - (before and 1 or 0)
@@ -151,32 +153,23 @@ end
 
 -- Write what was changed. A board without members is deleted, unless it is to be kept or has segments.
 local function save(tree, expires, flags)
-  local key, hash = tree.key, tree.hash
+  local key = tree.key
   for _, member in ipairs(tree.moved) do
     local score = tree.known[member]
     if score then call('ZADD', tree.scores, score, member) else call('ZREM', tree.scores, member) end
   end
   if tree.size == 0 and flags == 0 then
-    call('DEL', key, hash)
+    call('DEL', key)
     return
   end
-  for number, node in pairs(tree.nodes) do
-    if number > 15 then call('SETRANGE', key, NODE_0 + number * NODE_SIZE, node) end
-  end
-  for number, leaf in pairs(tree.leaves) do
-    if leaf then call('HSET', hash, number, leaf) else call('HDEL', hash, number) end
+  for at, node in pairs(tree.nodes) do
+    if at >= AREAS_AT then call('SETRANGE', key, at, struct.pack(NODE, unpack(node))) end
   end
   local version, places = unpack_('<I6B', tree.head, SETTINGS_AT)
-  local free, pages = tree.free, tree.pages
-  if not pages then free, pages = unpack_('<I4I4', tree.head, PAGES_AT) end
-  for _, page in ipairs(tree.unused or {}) do
-    call('SETRANGE', key, NODE_0 + page * 16 * NODE_SIZE, struct.pack('<I4', free) .. string.rep('\0', 16 * NODE_SIZE - 4))
-    free = page
-  end
-  local head = MAGIC .. struct.pack('<I6BB', version + 1, places, flags) .. string.sub(tree.head, SETTINGS_AT + 8, PAGES_AT - 1) ..
-    struct.pack('<I4I4', free, pages)
-  call('SETRANGE', key, 0, head .. string.rep('\0', HEAD_SIZE - #head) .. tree.nodes[14] .. tree.nodes[15])
+  call('SETRANGE', key, 0, MAGIC .. struct.pack('<I6BB', version + 1, places, flags) ..
+    string.sub(tree.head, SETTINGS_AT + 8, HEAD_SIZE) .. struct.pack(NODE, unpack(tree.nodes[HEAD_SIZE])) ..
+    struct.pack(NODE, unpack(tree.nodes[HEAD_SIZE + NODE_SIZE])))
   if expires > 0 then
-    for _, name in ipairs({tree.scores, key, hash}) do call('PEXPIREAT', name, expires) end
+    for _, name in ipairs({tree.scores, key}) do call('PEXPIREAT', name, expires) end
   end
 end

@@ -6,14 +6,13 @@ from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import islice
-from typing import Any
 
 from . import features, keys, tree
-from .form import Form, Ties
+from .form import Form
 from .scores import shown
 from .shard import Shard
 from .shards import Progress, Shards, StaleBoard
-from .snapshot import Snapshot, one_moment, scan
+from .snapshot import Snapshot, one_moment, scan, stored_names
 
 # A bit of the `flags` in a header: see tree.lua.
 HAS_SEGMENTS = 2
@@ -29,16 +28,14 @@ def check(shards: Shards, progress: Progress | None = None) -> None:
 
 
 class _Trees:
-    """The tree and the leaves of a shard, None for its name, and of each of its segments, and the header."""
+    """The trees of a shard, whose name is None, and of each of its segments."""
 
     def __init__(self, shard: Shard) -> None:
         self.names: list[str | None] = [None, *sorted(features.segments(shard))]
         with shard.client.pipeline(transaction=False) as pipe:
             for part in (Shard(shard.client, shard.tag, name) for name in self.names):
                 pipe.get(part.keys[1])
-                pipe.hgetall(part.keys[2])
-            found: list[Any] = pipe.execute()
-        self.packed, self.leaves = [one or b"" for one in found[::2]], found[1::2]
+            self.packed: list[bytes] = [one or b"" for one in pipe.execute()]
 
 
 def _differences(snapshot: Snapshot, trees: _Trees) -> Iterator[str]:
@@ -47,23 +44,20 @@ def _differences(snapshot: Snapshot, trees: _Trees) -> Iterator[str]:
         for name in units.keys() & {None, *row.segments}:
             units[name].append(row.units or 0)
     yield from islice(snapshot.invalid.values(), 1)
-    for (name, scores), packed, leaves in zip(units.items(), trees.packed, trees.leaves, strict=True):
+    for (name, scores), packed in zip(units.items(), trees.packed, strict=True):
         try:
-            if packed and not packed.startswith(tree.MAGIC):
-                raise tree.BrokenTree("they are in an old layout")
-            tree.check(packed, leaves, scores)
+            tree.check(packed, scores)
         except tree.BrokenTree as exc:
             yield f"in the segment {name}, {exc}" if name else str(exc)
             break
     shard, names = snapshot.shard, [name for name in trees.names if name is not None]
     if bool(tree.Header.read(trees.packed[0]).flags & HAS_SEGMENTS) != bool(names):
         yield f"there are {len(names) or 'no'} segments, and the header says otherwise"
-    form = snapshot.header.form
-    yield from _segments(shard, form, names)
-    yield from _sample(shard, form)
+    yield from _segments(shard, names, snapshot.header.form)
+    yield from _sample(shard)
 
 
-def _segments(shard: Shard, form: Form, names: list[str]) -> Iterator[str]:
+def _segments(shard: Shard, names: list[str], form: Form) -> Iterator[str]:
     """Compare the scores of each segment with those of its members. What differs is of one moment: a transaction's."""
     scores = keys.name(keys.SCORES, shard.tag)
     differ: list[str] = []
@@ -73,16 +67,19 @@ def _segments(shard: Shard, form: Form, names: list[str]) -> Iterator[str]:
         own = keys.name(keys.SEGMENT_SCORES, shard.tag, SEGMENT=segment)
         for command, key in (("SSCAN", keys.IN_SEGMENT), ("ZSCAN", keys.SEGMENT_SCORES)):
             for page in scan(shard, command, key, SEGMENT=segment):
-                stored = [one[0] for one in page] if command == "ZSCAN" else _stored(shard, form, page)
-                plain = [form.plain(name) for name in stored] if command == "ZSCAN" else page
+                if command == "ZSCAN":
+                    stored = [name for name, _ in page]
+                    names_of = list(map(form.plain, stored))
+                else:
+                    names_of, stored = page, stored_names(shard, form, page)
                 with shard.client.pipeline(transaction=True) as pipe:
-                    pipe.execute_command("SMISMEMBER", members, *plain)
+                    pipe.execute_command("SMISMEMBER", members, *names_of)
                     pipe.execute_command("ZMSCORE", scores, *stored)
                     pipe.execute_command("ZMSCORE", own, *stored)
-                    rows = zip(plain, *pipe.execute(), strict=True)
+                    rows = zip(names_of, *pipe.execute(), strict=True)
                 for name, is_in, score, its in rows:
                     score, its = (None if one is None else float(one) for one in (score if is_in else None, its))
-                    if its != score and not differ:
+                    if its != score:
                         has = "no score" if its is None else f"the score {its:.17g}"
                         should = "should have none" if score is None else f"should have {score:.17g}"
                         differ.append(f"in the segment {segment}, {shown(name)!r} has {has}, and {should}")
@@ -91,18 +88,10 @@ def _segments(shard: Shard, form: Form, names: list[str]) -> Iterator[str]:
             pipe.execute_command("EXISTS", members)
             if pipe.execute() == [1, 0]:
                 empty.append(f"the segment {segment} has no members")
-    yield from (*differ, *empty[:1])
+    yield from (*differ[:1], *empty[:1])
 
 
-def _stored(shard: Shard, form: Form, names: list[bytes]) -> list[bytes]:
-    """Return the names that members have in the sorted sets."""
-    if form.ties is Ties.NAME:
-        return names
-    arrived = shard.client.execute_command("HMGET", keys.name(keys.ARRIVED, shard.tag), *names)
-    return [(arrival or b"") + name for arrival, name in zip(arrived, names, strict=True)]
-
-
-def _sample(shard: Shard, form: Form) -> Iterator[str]:
+def _sample(shard: Shard) -> Iterator[str]:
     """Look for members of the sample that have no score."""
     sample, scores = keys.name(keys.SAMPLE, shard.tag), keys.name(keys.SCORES, shard.tag)
     names = [name for name in shard.client.execute_command("ZRANGE", sample, 0, -1) if name]
@@ -114,5 +103,5 @@ def _sample(shard: Shard, form: Form) -> Iterator[str]:
         found, slots = pipe.execute()
     for name, score, slot in zip(names, found, slots, strict=True):
         if slot is not None and score is None:
-            yield f"{shown(form.plain(name))!r} is in the sample, and has no score"
+            yield f"{shown(name)!r} is in the sample, and has no score"
             return

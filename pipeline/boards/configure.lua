@@ -18,7 +18,7 @@
 -- go to who came first; CHANGED, that the settings are not of a right version. Then nothing is changed.
 
 local shards, is_new = {}, true
-for i = 1, #KEYS, 3 do
+for i = 1, #KEYS, 2 do
   local prefix, size = string.sub(KEYS[i], 1, PREFIX_END), call('ZCARD', KEYS[i])
   local head = call('GETRANGE', KEYS[i + 1], 0, HEADER_SIZE - 1)
   is_new = is_new and head == '' and size == 0
@@ -52,7 +52,7 @@ for i = 1, #KEYS, 3 do
   bit(KEPT, 1)
   expires, most = tonumber(ARGV[5]) or expires, tonumber(ARGV[6]) or most
   sample = tonumber(ARGV[4]) or sample
-  shards[#shards + 1] = {prefix = prefix, key = KEYS[i + 1], rest = string.sub(head, PAGES_AT),
+  shards[#shards + 1] = {prefix = prefix, key = KEYS[i + 1], rest = string.sub(head, SEARCH_AT),
     form = form_of(wanted, flags, generation), expires = expires, sample = sample, most = most, version = version + 1,
     head = MAGIC .. struct.pack(SETTINGS, version + 1, wanted, flags, expires, sample, generation, most, logged)}
 end

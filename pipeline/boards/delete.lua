@@ -6,7 +6,7 @@
 -- Returns how many keys there were.
 
 local deleted = 0
-for i = 1, #KEYS, 3 do
+for i = 1, #KEYS, 2 do
   local prefix = string.sub(KEYS[i], 1, PREFIX_END)
   for _, name in ipairs(key_names(prefix, 1)) do deleted = deleted + call('UNLINK', prefix .. name) end
 end

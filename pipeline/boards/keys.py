@@ -24,7 +24,7 @@ MOST_WORK = 64
 MOST_CHANGES = 10_000
 
 #: How long a board is held at most, if the process that holds it ends.
-HOLD_SECONDS = 10
+HOLD_SECONDS = 5
 
 #: How long what is built beside a board is kept, if the process that builds it ends.
 BUILD_HOURS = 24
@@ -42,13 +42,6 @@ TREE = Key(
     "settings, and the counts and sums over the scores: see tree.lua",
     _AT_ITS_TIME,
     "`Board.delete`; removing the last member of a board that was never configured",
-)
-LEAVES = Key(
-    f"{_TAG}:leaves",
-    "hash",
-    "number of a node -> the scores in it, packed: see tree.lua",
-    _AT_ITS_TIME,
-    "`Board.delete`; removing the last member",
 )
 EVENTS = Key(
     f"{_TAG}:events",
@@ -69,7 +62,7 @@ ARRIVED = Key(
 CHANGES = Key(
     f"{_TAG}:changes",
     "stream",
-    "changes of members, while somebody follows them: op, member, before, after, in_segment",
+    "changes of members, while somebody follows them: op, member, before, after, in_segment, arrival",
     "the board's `logged`, until which changes are followed, or its `expires` if that is earlier",
     "`Board.delete`",
 )
@@ -122,17 +115,9 @@ SEGMENT_TREE = Key(
     _AT_ITS_TIME,
     "`Board.delete`; the last member with a score to leave it",
 )
-SEGMENT_LEAVES = Key(
-    f"{_TAG}:segment:SEGMENT:leaves",
-    "hash",
-    "the segment's scores again, packed",
-    _AT_ITS_TIME,
-    "`Board.delete`; the last member with a score to leave it",
-)
 KEYS: tuple[Key, ...] = (
     SCORES,
     TREE,
-    LEAVES,
     EVENTS,
     ARRIVED,
     CHANGES,
@@ -143,7 +128,6 @@ KEYS: tuple[Key, ...] = (
     IN_SEGMENT,
     SEGMENT_SCORES,
     SEGMENT_TREE,
-    SEGMENT_LEAVES,
 )
 
 
@@ -179,10 +163,10 @@ def after_prefix(key: Key) -> str:
 
 
 def scored(tag: str, segment: str | None = None) -> list[str]:
-    """Return the KEYS of tree.lua: scores, tree, leaves of a shard; of a segment, these, and the tree of its shard."""
+    """Return the KEYS of tree.lua: scores and tree of a shard; of a segment, these, and the tree of its shard."""
     if segment is None:
-        return [name(key, tag) for key in (SCORES, TREE, LEAVES)]
-    own = [name(key, tag, SEGMENT=segment) for key in (SEGMENT_SCORES, SEGMENT_TREE, SEGMENT_LEAVES)]
+        return [name(key, tag) for key in (SCORES, TREE)]
+    own = [name(key, tag, SEGMENT=segment) for key in (SEGMENT_SCORES, SEGMENT_TREE)]
     return [*own, name(TREE, tag)]
 
 

@@ -76,8 +76,7 @@ def caught_up(shards: Shards, parts: Sequence[Building], snapshots: Sequence[Sna
     with held(shards):
         for part, snapshot in pairs:
             _follow(part, snapshot)
-            if not snapshot.has_its_settings():
-                raise BoardChanged(shards.name)
+            snapshot.catch_up()  # so that settings that were changed are not lost
         yield
 
 
@@ -107,7 +106,7 @@ def union(
         there = _look_at(source, shards, may_replace)
         source.load_form()
     with ExitStack() as stack:
-        own = [] if may_replace or not _is_there(there) else _snapshots(shards, stack)
+        own = [] if may_replace or not _is_there(there) else _snapshots(shards, stack, None)
         taken = [_snapshots(source, stack, progress) for source in sources]
         header = header_of(own) if own else _of_sources([header_of(some) for some in taken], new_expires)
         # One unit of the source, in units of the board.
@@ -192,11 +191,10 @@ def building(place: Shard, header: Header) -> Iterator[Building]:
         _delete([part.shard])  # what is left of it, if it was not put in its place
 
 
-def _snapshots(shards: Shards, stack: ExitStack, progress: Progress | None = None) -> list[Snapshot]:
+def _snapshots(shards: Shards, stack: ExitStack, progress: Progress | None) -> list[Snapshot]:
     """Read all shards, of one moment. Raises `StaleBoard` if there are members that no board can have."""
     with one_moment(shards, stack, progress) as found:
-        for snapshot in found:
-            snapshot.changes()  # what comes after these is new
+        pass
     for snapshot in found:
         for fault in snapshot.invalid.values():
             raise StaleBoard(shards.name, fault)

@@ -24,13 +24,12 @@
 -- An error that begins with STALE says that set and tree disagree; with FORM, which form the board has.
 
 local size = call('ZCARD', KEYS[1])
--- Header, roots and page 1, which nearly always is a root's page.
-local head = call('GETRANGE', KEYS[2], 0, HEADER_SIZE + 16 * NODE_SIZE - 1)
+local head = call('GETRANGE', KEYS[2], 0, HEADER_SIZE - 1)
 local exists = head ~= ''
 if not exists then head = MAGIC .. string.rep('\0', HEADER_SIZE - 4) end
 local board = head
-if KEYS[4] then  -- a segment has the settings of its board
-  board = call('GETRANGE', KEYS[4], 0, HEAD_SIZE - 1)
+if KEYS[3] then  -- a segment has the settings of its board
+  board = call('GETRANGE', KEYS[3], 0, HEAD_SIZE - 1)
   exists = board ~= ''
   if not exists then board = MAGIC .. string.rep('\0', HEAD_SIZE - 4) end
 end
@@ -39,118 +38,65 @@ local version, places, flags, expires, sample, generation, most, logged = unpack
 local form = exists and form_of(places, flags, generation) or form_of(DEFAULT_PLACES, 0, 0)
 if ARGV[1] ~= '' and tonumber(ARGV[1]) ~= form then return redis.error_reply('FORM ' .. form) end
 
--- A sum is a walk down from the roots: it adds up and passes nodes as long as all of their scores are wanted, and goes
--- down into the first node of which only some are, until a leaf, which it cuts. `text` has the nodes that were read,
--- and the next one begins at `at`; its number is page * 16 + digit, the roots being digits 14 and 15 of page 0. A sum
--- is hi * 2^40 + lo, in which lo may grow beyond 2^40.
+-- A sum is a walk down from the roots: it passes nodes as long as all of their scores are wanted, and goes down into the
+-- first node of which only some are, until a leaf, which it cuts. A page is read by halves, from the end that is nearer: from
+-- the higher one, all scores are wanted at first, and then what is above is left out again. In the walk, `text` has the
+-- nodes that were read, and the next one begins at `at`. A sum is hi * 2^40 + lo, in which lo may grow beyond 2^40.
 
--- The children of a node, as text and place. `head` has those of page 1.
-local function children(head, page)
-  if page == 1 then return head, HEADER_SIZE + 1 end
-  local first = NODE_0 + page * 16 * NODE_SIZE
-  return redis.call('GETRANGE', KEYS[2], first, first + 16 * NODE_SIZE - 1), 1
+-- Pass the nodes of the `wanted` lowest scores. Returns the count and the sum of what was passed; the node that is to be
+-- cut, nil if there is nothing to cut, as what is below it, area, bits and cell; and how many of its scores are wanted.
+local function pass_nodes(text, wanted, add_full)
+  local call, unpack_, count, lo, hi = redis.call, struct.unpack, 0, 0, 0
+  local at, step, first, left, sign = HEAD_SIZE + 1, NODE_SIZE, nil, wanted, 1
+  local n, l, h = unpack_(NODE_SUM, text, at)
+  while true do
+    while n <= left do
+      left, count, lo, hi = left - n, count + sign * n, lo + sign * l, hi + sign * h
+      if add_full then add_full(unpack_(NODE_FULL, text, at + FULL_AT)) end
+      if left == 0 then return count, lo, hi end
+      at = at + step
+      if at > #text then
+        if not first then return count, lo, hi end  -- both roots were passed
+        text, at = call('GETRANGE', KEYS[2], first + 16 * NODE_SIZE, first + 32 * NODE_SIZE - 1), 1
+      elseif at < 1 then
+        text, at = call('GETRANGE', KEYS[2], first, first + 16 * NODE_SIZE - 1), 1 + 15 * NODE_SIZE
+      end
+      n, l, h = unpack_(NODE_SUM, text, at)
+    end
+    if left <= 0 then return count, lo, hi end
+    local below, area, bits, cell = unpack_(NODE_BELOW, text, at + BELOW_AT)
+    if sign < 0 then count, lo, hi, left = count - n, lo - l, hi - h, n - left end
+    if below ~= DIGITS and below ~= OCTAVES then return count, lo, hi, below, area, bits, cell, left end
+    first = area * 8 + 2
+    if add_full or left * 2 <= n then
+      text, at, step, sign = call('GETRANGE', KEYS[2], first, first + 16 * NODE_SIZE - 1), 1, NODE_SIZE, 1
+    else
+      count, lo, hi, left = count + n, lo + l, hi + h, n - left
+      text, at, step, sign = call('GETRANGE', KEYS[2], first + 16 * NODE_SIZE, first + 32 * NODE_SIZE - 1), 1 + 15 * NODE_SIZE, -NODE_SIZE, -1
+    end
+    n, l, h = unpack_(NODE_SUM, text, at)
+  end
 end
 
--- Walks for a number of scores.
-local function ByCount()
-  -- Pass the nodes of the `wanted` lowest scores. Returns the count and the sum of what was passed, the leaf that is to be cut (its
-  -- number, level and cell; nil if there is nothing to cut), and how many of its scores are wanted.
-  local function pass_nodes(children, head, wanted, add_full)
-    local unpack_, count, lo, hi = struct.unpack, 0, 0, 0
-    local text, at, page, digit = head, HEAD_SIZE + 1, 0, 14
-    while wanted > 0 and digit < 16 do
-      local n, l, h = unpack_(NODE_SUM, text, at)
-      if n <= wanted then
-        count, lo, hi, wanted = count + n, lo + l, hi + h, wanted - n
-        if add_full then add_full(unpack_(NODE_FULL, text, at + FULL_AT)) end
-        digit, at = digit + 1, at + NODE_SIZE
-      else
-        local level, cell, below = unpack_(NODE_CELL, text, at + CELL_AT)
-        if below == 0 then return count, lo, hi, page * 16 + digit, level, cell, wanted end
-        page, digit = below, 0
-        text, at = children(head, page)
-      end
-    end
-    return count, lo, hi
+-- The sum of the `wanted` lowest scores of a leaf, each less the first unit of the leaf. Of the run that is cut, the
+-- shorter side is read.
+local function cut_leaf(area, r, bits, wanted)
+  local call, unpack_, runs, width, bytes = redis.call, struct.unpack, 2 ^ r, 2 ^ (bits - r), math.ceil((bits - r) / 8)
+  local first = area * 8 + 2
+  local entries = call('GETRANGE', KEYS[2], first, first + runs * RUN_SIZE - 1)
+  local run, sum, at = 0, 0, 1
+  local start, count, excess = unpack_(RUN, entries)
+  while count < wanted do
+    wanted, sum, run, at = wanted - count, sum + excess + count * run * width, run + 1, at + RUN_SIZE
+    start, count, excess = unpack_(RUN, entries, at)
   end
-
-  -- Pass the runs of a leaf that have the `wanted` lowest scores. Returns the sum of these, each less the first unit of
-  -- the leaf, and the run that is to be cut: its number; where in the leaf it begins, is cut and ends; the sum of all
-  -- of its scores, each less the run's own first unit.
-  local function pass_runs(leaf, level, wanted)
-    local unpack_, run, first, sum, width = struct.unpack, 0, 0, 0, 16 ^ (level - 1)
-    local count, excess = unpack_(RUN, leaf, 1)
-    while first + count <= wanted do
-      first, sum, run = first + count, sum + excess + count * run * width, run + 1
-      count, excess = unpack_(RUN, leaf, run * RUN_SIZE + 1)
-    end
-    return sum, run, first, wanted, first + count, excess
-  end
-
-  return pass_nodes, pass_runs
-end
-
--- Walks for the scores below a limit. Both functions return what those of `ByCount` do, without the number of scores
--- that are still wanted.
-local function ByScore()
-  local function pass_nodes(children, head, limit, add_full)
-    local unpack_, count, lo, hi = struct.unpack, 0, 0, 0
-    local text, at, page, digit = head, HEAD_SIZE + 1, 0, 14
-    local target = limit > 0 and 15 or 14  -- the digit of the node that contains the limit: all nodes before it are wanted
-    while true do
-      local n, l, h = unpack_(NODE_SUM, text, at)
-      local level, cell, below
-      if digit == target then
-        level, cell, below = unpack_(NODE_CELL, text, at + CELL_AT)
-        if n == 0 or limit <= cell * 16 ^ level then return count, lo, hi end
-      end
-      if digit < target or (cell + 1) * 16 ^ level <= limit then
-        count, lo, hi = count + n, lo + l, hi + h
-        if add_full then add_full(unpack_(NODE_FULL, text, at + FULL_AT)) end
-        if digit == target then return count, lo, hi end
-        digit, at = digit + 1, at + NODE_SIZE
-      elseif below == 0 then
-        return count, lo, hi, page * 16 + digit, level, cell
-      else
-        page, digit, target = below, 0, math.floor(limit / 16 ^ (level - 1)) % 16
-        text, at = children(head, page)
-      end
-    end
-  end
-
-  local function pass_runs(leaf, level, limit)
-    local unpack_, bytes, width = struct.unpack, math.floor(level / 2), 16 ^ (level - 1)
-    local offset, first, sum = limit % width, 0, 0
-    local target = (limit - offset) / width % 16
-    for run = 0, target - 1 do
-      local count, excess = unpack_(RUN, leaf, run * RUN_SIZE + 1)
-      first, sum = first + count, sum + excess + count * run * width
-    end
-    local count, excess = unpack_(RUN, leaf, target * RUN_SIZE + 1)
-    local cut, above = first, bytes > 0 and first + count or first
-    while cut < above do
-      local middle = math.floor((cut + above) / 2)
-      if unpack_('<I' .. bytes, leaf, LEAF_SIZE + middle * bytes + 1) < offset then cut = middle + 1 else above = middle end
-    end
-    return sum, target, first, cut, first + count, excess
-  end
-
-  return pass_nodes, pass_runs
-end
-
--- The sum of a run's scores, from its first to the cut, each less the first unit of the leaf.
-local function cut_run(leaf, level, run, first, cut, last, excess)
-  local bytes, width = math.floor(level / 2), 16 ^ (level - 1)
-  local sum, sign = 0, 1
-  if cut - first > last - cut then  -- the shorter side is read; here it is subtracted from the whole
-    sum, sign = excess + (last - first) * run * width, -1
-    first, cut = cut, last
-  end
-  sum = sum + sign * (cut - first) * run * width
-  if bytes > 0 and cut > first then
-    local format = '<' .. string.rep('I' .. bytes, cut - first)
-    local offsets = {struct.unpack(format, leaf, LEAF_SIZE + first * bytes + 1)}
-    for i = 1, cut - first do sum = sum + sign * offsets[i] end
+  sum = sum + wanted * run * width
+  local sign = 1
+  if wanted * 2 > count then sum, start, wanted, sign = sum + excess, start + wanted, count - wanted, -1 end
+  if wanted > 0 and bytes > 0 then
+    at = first + runs * RUN_SIZE + 2 + start * bytes
+    local offsets = {unpack_('<' .. string.rep('I' .. bytes, wanted), call('GETRANGE', KEYS[2], at, at + wanted * bytes - 1))}
+    for i = 1, wanted do sum = sum + sign * offsets[i] end
   end
   return sum
 end
@@ -170,19 +116,18 @@ end
 
 -- What few queries need.
 local function Rarely()
-  -- Count and sum of the `wanted` lowest scores of a leaf that are below `limit`, one by one, where its runs don't
-  -- suffice.
-  local function read_leaf(arithmetic, leaf, level, cell, wanted, limit, add_full)
-    local scores_of, square_of = arithmetic()
-    local count, lo, hi, before = 0, 0, 0
-    for i, score in ipairs(scores_of(leaf, level, cell)) do
-      if i > wanted or score >= limit then break end
+  local scores_of, square_of = Leaves()
+
+  -- The sum of the `wanted` lowest scores of a leaf, one by one, where its runs don't suffice.
+  local function read_leaf(area, r, bits, cell, wanted, add_full)
+    local scores, lo, hi = scores_of(KEYS[2], area, r, bits, cell), 0, 0
+    for i = 1, wanted do
+      local score = scores[i]
       local l = score % 2 ^ 40
-      count, lo, hi = i, lo + l, hi + (score - l) / 2 ^ 40
-      if add_full then add_full(score == before and 0 or 1, square_of(score)) end
-      before = score
+      lo, hi = lo + l, hi + (score - l) / 2 ^ 40
+      if add_full then add_full(score == scores[i - 1] and 0 or 1, square_of(score)) end
     end
-    return count, lo, hi
+    return lo, hi
   end
 
   -- A sum less another one; negative if the other is larger.
@@ -206,30 +151,22 @@ local function Rarely()
     return copies
   end
 
-  -- Totals of as many of the lowest scores from 0 up as fit into left_hi * 2^40 + left_lo; nil if a leaf is missing.
-  local function most(arithmetic, children, head, left_hi, left_lo)
+  -- Totals of as many of the lowest scores from 0 up as fit into left_hi * 2^40 + left_lo.
+  local function most(head, left_hi, left_lo)
     local count, lo, hi = 0, 0, 0
-    if left_hi < 0 then return 0, 0, 0, 0, 0 end
-    local text, at, page, digit = head, HEAD_SIZE + NODE_SIZE + 1, 0, 15
-    while digit < 16 do
+    local text, at = head, HEAD_SIZE + NODE_SIZE + 1
+    while left_hi >= 0 and at < #text do
       local n, l, h = struct.unpack(NODE_SUM, text, at)
-      local is_passed = h < left_hi or h == left_hi and l <= left_lo
-      local level, cell, below
-      if not is_passed then level, cell, below = struct.unpack(NODE_CELL, text, at + CELL_AT) end
-      if is_passed then
+      local below, area, bits, cell = struct.unpack(NODE_BELOW, text, at + BELOW_AT)
+      if h < left_hi or h == left_hi and l <= left_lo then
         count, lo, hi = count + n, lo + l, hi + h
         left_hi, left_lo = less(left_hi, left_lo, h, l)
-        digit, at = digit + 1, at + NODE_SIZE
-      elseif below > 0 then
-        page, digit = below, 0
-        text, at = children(head, page)
-      elseif level == 0 then
+        at = at + NODE_SIZE
+      elseif below == EQUAL then
         local copies = long_division(left_hi, left_lo, cell)
         return count + copies, lo, hi, copies, cell
-      else
-        local leaf = redis.call('HGET', KEYS[3], page * 16 + digit)
-        if not leaf then return nil end
-        for _, score in ipairs(arithmetic()(leaf, level, cell)) do
+      elseif below >= LEAF then
+        for _, score in ipairs(scores_of(KEYS[2], area, below - LEAF, bits, cell)) do
           l = score % 2 ^ 40
           h = (score - l) / 2 ^ 40
           left_hi, left_lo = less(left_hi, left_lo, h, l)
@@ -237,6 +174,8 @@ local function Rarely()
           count, lo, hi = count + 1, lo + l, hi + h
         end
         break
+      else
+        text, at = redis.call('GETRANGE', KEYS[2], area * 8 + 2, area * 8 + 1 + 32 * NODE_SIZE), 1
       end
     end
     return count, lo, hi, 0, 0
@@ -263,7 +202,7 @@ local function rank_at(units, member)
   return rank
 end
 
-local is_stale = unpack_('<I5', head, HEAD_SIZE + 1) + unpack_('<I5', head, HEAD_SIZE + NODE_SIZE + 1) ~= size
+local is_stale = unpack_('<I4', head, HEAD_SIZE + 1) + unpack_('<I4', head, HEAD_SIZE + NODE_SIZE + 1) ~= size
 local replies
 local argument = 2
 while ARGV[argument] do
@@ -273,38 +212,35 @@ while ARGV[argument] do
   if by == 'lowest' or by == 'below' then
     -- As a function, this would refer to nine locals outside of it, which costs each call of the script some 5 %.
     if is_stale then return redis.error_reply(IS_STALE) end
-    local wanted = tonumber(x)  -- a number of scores, or a limit to them
-    if by == 'lowest' and wanted < 0 then wanted = math.max(size + wanted, 0) end
+    local wanted
+    if by == 'below' then
+      wanted = call('ZCOUNT', KEYS[1], '-inf', '(' .. x)
+    else
+      wanted = tonumber(x)
+      if wanted < 0 then wanted = math.max(size + wanted, 0) end
+    end
     local add_full, packed_full
     if y == '1' then add_full, packed_full = Full() end
 
-    local pass_nodes, pass_runs = (by == 'lowest' and ByCount or ByScore)()
-    local count, lo, hi, number, level, cell, left = pass_nodes(children, head, wanted, add_full)
+    local count, lo, hi, below, area, bits, cell, left = pass_nodes(head, wanted, add_full)
     local copies, score = 0, 0
-    if number and level == 0 then  -- equal scores: only their number matters
+    if below == EQUAL then  -- only their number matters
       count, copies, score = count + left, left, cell
       if add_full then add_full(1, 0, 0, 0) end
-    elseif number then
-      local leaf = call('HGET', KEYS[3], number)
-      if not leaf then return redis.error_reply(IS_STALE) end
-      if add_full or level > SUMS_TO_LEVEL then
-        local most_scores, limit = left or math.huge, left and math.huge or wanted
-        local n, l, h = Rarely()(arithmetic, leaf, level, cell, most_scores, limit, add_full)
-        count, lo, hi = count + n, lo + l, hi + h
-      else
-        local sum, run, first, cut, last, excess = pass_runs(leaf, level, left or wanted)
-        local base = cell * 16 ^ level
-        lo = lo + cut * (base % 2 ^ 40) + sum + cut_run(leaf, level, run, first, cut, last, excess)
-        count, hi = count + cut, hi + cut * math.floor(base / 2 ^ 40)
-      end
+    elseif below and (add_full or bits - (below - LEAF) > SUMS_TO_BITS) then
+      local l, h = Rarely()(area, below - LEAF, bits, cell, left, add_full)
+      count, lo, hi = count + left, lo + l, hi + h
+    elseif below then
+      local base = cell * 2 ^ bits
+      lo = lo + left * (base % 2 ^ 40) + cut_leaf(area, below - LEAF, bits, left)
+      count, hi = count + left, hi + left * math.floor(base / 2 ^ 40)
     end
     reply = struct.pack('<ddddd', count, hi, lo, copies, score)
     if add_full then reply = reply .. packed_full() end
   elseif by == 'most' then
+    if is_stale then return redis.error_reply(IS_STALE) end
     local _, most = Rarely()
-    local count, lo, hi, copies, score
-    if not is_stale then count, lo, hi, copies, score = most(arithmetic, children, head, tonumber(x), tonumber(y)) end
-    if not count then return redis.error_reply(IS_STALE) end
+    local count, lo, hi, copies, score = most(head, tonumber(x), tonumber(y))
     reply = struct.pack('<ddddd', count, hi, lo, copies, score)
   elseif by == 'rows' then
     reply = call('ZRANGE', KEYS[1], x, y, 'WITHSCORES')
@@ -335,7 +271,7 @@ while ARGV[argument] do
   elseif by == 'find' then
     argument = argument - 1
     if math.floor(flags / FIRST_COME) % 2 == 1 then  -- the name in the sorted sets: see arrivals.lua
-      x = (call('HGET', string.match(KEYS[4] or KEYS[2], '^.-}:') .. KEY_ARRIVED, x) or '') .. x
+      x = (call('HGET', string.match(KEYS[3] or KEYS[2], '^.-}:') .. KEY_ARRIVED, x) or '') .. x
     end
     local found = call('ZSCORE', KEYS[1], x)
     reply = found and {found, call('ZRANK', KEYS[1], x), x}

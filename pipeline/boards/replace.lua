@@ -12,19 +12,19 @@
 -- nothing is changed. O(segments).
 
 local settings, is_there
-for i = 1, #KEYS, 6 do
+for i = 1, #KEYS, 4 do
   local head = call('GETRANGE', KEYS[i + 1], 0, HEAD_SIZE - 1)
   is_there = is_there or head ~= '' or call('EXISTS', KEYS[i]) == 1
   settings = settings or string.sub(head, 1, 4) == MAGIC and {unpack_(SETTINGS, head, SETTINGS_AT)}
-  if ARGV[2] ~= '1' and call('ZCARD', KEYS[i + 3]) > 0 then return redis.error_reply('EXISTS') end
+  if ARGV[2] ~= '1' and call('ZCARD', KEYS[i + 2]) > 0 then return redis.error_reply('EXISTS') end
 end
 if not is_there then return 0 end
 
-for i = 1, #KEYS, 6 do
-  local from, to = string.sub(KEYS[i], 1, PREFIX_END), string.sub(KEYS[i + 3], 1, PREFIX_END)
+for i = 1, #KEYS, 4 do
+  local from, to = string.sub(KEYS[i], 1, PREFIX_END), string.sub(KEYS[i + 2], 1, PREFIX_END)
   if ARGV[4] == '1' then
     call('UNLINK', KEYS[i])
-    if call('EXISTS', KEYS[i + 3]) == 1 then call('RENAME', KEYS[i + 3], KEYS[i]) end
+    if call('EXISTS', KEYS[i + 2]) == 1 then call('RENAME', KEYS[i + 2], KEYS[i]) end
   end
   for _, name in ipairs(key_names(to, 5)) do
     if name ~= KEY_HELD then call('UNLINK', to .. name) end
@@ -33,10 +33,10 @@ for i = 1, #KEYS, 6 do
     if name ~= KEY_HELD and call('EXISTS', from .. name) == 1 then call('RENAME', from .. name, to .. name) end
   end
 
-  local tree, empty = KEYS[i + 4], string.rep('\0', HEADER_SIZE)
+  local tree, empty = KEYS[i + 3], string.rep('\0', HEADER_SIZE)
   local head = call('GETRANGE', tree, 0, HEAD_SIZE - 1)
   local is_known = string.sub(head, 1, 4) == MAGIC
-  if settings and (is_known or call('ZCARD', KEYS[i + 3]) == 0) then  -- each shard has a header, and so the generation
+  if settings and (is_known or call('ZCARD', KEYS[i + 2]) == 0) then  -- each shard has a header, and so the generation
     local version, places, flags, expires, sample, _, most, logged
     if is_known then
       version, places, flags, expires, sample, _, most, logged = unpack_(SETTINGS, head, SETTINGS_AT)

@@ -12,8 +12,7 @@ local function Segments(board)
 
   -- Change the score that is stored under a name, which then is another one.
   local function move_in(segment, name, after, other)
-    local tree = trees[segment]
-      or open(prefix .. KEY_SEGMENT_SCORES, prefix .. KEY_SEGMENT_TREE, prefix .. KEY_SEGMENT_LEAVES, places, 0)
+    local tree = trees[segment] or open(prefix .. KEY_SEGMENT_SCORES, prefix .. KEY_SEGMENT_TREE, places, 0)
     if not tree then return end  -- a stale segment stays as it is until Board.rebuild
     trees[segment] = tree
     apply(tree, after and 'set' or 'remove', name, after)

@@ -36,7 +36,7 @@ class OtherForm(PipelineError):
 
 
 class Shard:
-    """A sorted set that can sum: the set, the tree and the leaves of keys.py, of a shard or of a segment in it.
+    """A sorted set that can sum: the set and the tree of keys.py, of a shard or of a segment in it.
 
     `tag` is the hash tag, with its braces. Methods raise `StaleShard` or `OtherForm`, after which nothing is changed.
     """

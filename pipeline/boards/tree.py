@@ -6,28 +6,35 @@ tests/boards/reference_tree.py does the same as all of them, as a plain Python c
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, field, replace
-from itertools import accumulate, islice, pairwise
+from itertools import accumulate, pairwise
 
 from .form import FIRST_COME, LOWEST_FIRST, Form, Order, Ties
 from .totals import Totals
 
-#: A leaf with more scores gets a page of 16 children; a page with at most MERGE scores becomes a leaf.
-SPLIT, MERGE = 1280, 640
+#: A leaf with more scores gets a page of 32 children; a page with at most MERGE scores becomes a leaf.
+SPLIT, MERGE = 2048, 1024
 
-#: The runs of leaves above this level have no sums, which would not fit into 6 bytes.
-SUMS_TO_LEVEL = 10
+#: What is below a node; LEAF + r is a leaf of 2**r runs.
+EQUAL, DIGITS, OCTAVES, LEAF = range(4)
 
-#: Bytes; the header has the roots in it, which are nodes 14 and 15. Page p begins with node 16 p.
-HEAD_SIZE, NODE_SIZE = 64, 51
-PAGE_SIZE = 16 * NODE_SIZE
+#: Wider runs have no sums, which would not fit into 6 bytes.
+SUMS_TO_BITS = 37
+
+#: Bytes, and where the areas begin. The roots are at the end of the header.
+HEAD_SIZE, NODE_SIZE, AREAS_AT = 64, 50, 168
 HEADER_SIZE = HEAD_SIZE + 2 * NODE_SIZE
 
+#: The first bytes of the string, which say that this is its layout.
+MAGIC = b"wzb2"
+_HEADER = (6, 1, 1, 6, 4, 4, 6, 6, 4)  # bytes of each field
+
 _STEP = 40  # a sum is stored as hi * 2^40 + lo
-_NODE = (5, 5, 6, 1, 7, 4, 5, 6, 6, 6)  # bytes of each number of a node
+_NODE = (4, 5, 6, 4, 6, 6, 6, 1, 4, 1, 7)  # bytes of each number of a node
+_RUN = (2, 2, 6)
 
 
 class BrokenTree(Exception):
@@ -46,8 +53,7 @@ class Header:
     generation: int = 0
     most: int = 0
     logged: int = 0
-    free: int = 0
-    pages: int = 0
+    search: int = 0
 
     @classmethod
     def read(cls, packed: bytes) -> Header:
@@ -70,22 +76,19 @@ class Header:
 #: Of the flags: the board is kept when it is empty, and it has segments.
 KEPT, SEGMENTED = 1, 2
 
-#: The first bytes of the string, which say that this is its layout.
-MAGIC = b"wzb2"
-_HEADER = (6, 1, 1, 6, 4, 4, 6, 6, 4, 4)  # bytes of each field
-
 
 @dataclass
 class Node:
-    """The scores in [cell * 16**level, (cell + 1) * 16**level). A leaf has no children.
+    """The scores in [cell * 2**bits, (cell + 1) * 2**bits), which is the cell that has held all its scores so far.
 
-    The cell is the smallest that has held all its scores so far.
+    A leaf has no children. Those of a page are by digits or by `octaves`.
     """
 
-    level: int = 0
+    bits: int = 0
     cell: int = 0
     totals: Totals = Totals()  # noqa: RUF009 - a value that can't change
     children: list[Node] = field(default_factory=list)
+    octaves: bool = False
 
     @property
     def count(self) -> int:
@@ -93,150 +96,190 @@ class Node:
 
     def covers(self, score: int) -> bool:
         """Say whether a score is in the node's cell."""
-        return score >> 4 * self.level == self.cell
+        return score >> self.bits == self.cell
+
+    def child_of(self, score: int) -> int:
+        """Return the number of the child that the score belongs to."""
+        if self.octaves:
+            return max(score.bit_length() + 31 - self.bits, 0)
+        return (score >> self.bits - 5) & 31
 
 
 def build(scores: Sequence[int], first: int, end: int) -> Node:
     """Return the node, with all that is below it, of the ascending `scores[first:end]`, on one side of 0. O(n)."""
     if first == end:
         return Node()
-    level, low, high = 0, scores[first], scores[end - 1]
+    low, high = scores[first], scores[end - 1]
+    bits = (low ^ high).bit_length()
+    node = Node(bits, low >> bits)
     if low == high:
-        return Node(0, low, _equal(low, end - first))
-    while low != high:
-        level, low, high = level + 1, low >> 4, high >> 4
-    node = Node(level, low)
-    if end - first <= SPLIT:
+        node.totals = _equal(low, end - first)
+    elif end - first <= SPLIT:
         node.totals = Totals.of(scores[first:end])
-        return node
-    for limit in child_limits(node, scores, first, end):
-        node.children.append(build(scores, first, limit))
-        node.totals += node.children[-1].totals
-        first = limit
+    else:
+        divide(node, scores, first, end)
+        node.totals = sum((child.totals for child in node.children), Totals())
     return node
 
 
-def pack(scores: Sequence[int], header: Header) -> tuple[bytes, dict[bytes, bytes]]:
-    """Return the string and the hash that Redis holds for ascending scores; `header` but for its numbers of pages."""
+def divide(node: Node, scores: Sequence[int], first: int, end: int) -> None:
+    """Give a node with these scores a page: by octaves if more than 3 in 4 would be in the first of 32 digits."""
+    node.bits = max(node.bits, 5)
+    node.cell = scores[first] >> node.bits
+    if node.cell == 0 and scores[first + (end - first) * 3 // 4] < 1 << node.bits - 5:
+        node.octaves = True
+        node.bits = max(scores[first].bit_length() + 31, node.bits)
+    limits = pairwise([first, *child_limits(node, scores, first, end)])
+    node.children = [build(scores, *ends) for ends in limits]
+
+
+def child_limits(node: Node, scores: Sequence[int], first: int, end: int) -> Iterator[int]:
+    """Return where, in the node's `scores[first:end]`, those of each child end."""
+    for child in range(1, 33):
+        limit = 1 << node.bits - 32 + child if node.octaves else (node.cell * 32 + child) << node.bits - 5
+        yield bisect_left(scores, limit, first, end)
+
+
+def pack(scores: Sequence[int], header: Header) -> bytes:
+    """Return the string that Redis holds for ascending scores; `header` but for what it says of areas."""
     middle = bisect_left(scores, 0)
-    roots = build(scores, 0, middle), build(scores, middle, len(scores))
-    pages: list[bytes] = []
-    leaves: dict[bytes, bytes] = {}
-    todo = iter(scores)
+    areas = bytearray()
 
-    def entry(node: Node, name: int) -> bytes:
-        number = 0
+    def area(content: bytes) -> int:
+        at = AREAS_AT + len(areas)
+        units = math.ceil((2 + len(content)) / 8)
+        areas.extend((_pack(units * 2 + 1, 2) + content).ljust(units * 8, b"\0"))
+        return at // 8
+
+    def entry(node: Node, first: int) -> bytes:
         if node.children:
-            pages.append(b"")
-            number = len(pages)
-            pages[number - 1] = page(node.children, number * 16)
-        elif node.level:
-            leaves[b"%d" % name] = _pack_leaf(node, list(islice(todo, node.count)))
-        else:
-            deque(islice(todo, node.count), maxlen=0)
-        return _pack_node(node, number)
+            firsts = accumulate((child.count for child in node.children), initial=first)
+            page = b"".join(map(entry, node.children, firsts))
+            return _pack_node(node, OCTAVES if node.octaves else DIGITS, area(page))
+        if not node.bits:
+            return _pack_node(node, EQUAL, 0)
+        r = _runs_for(node)
+        return _pack_node(node, LEAF + r, area(_pack_leaf(node, r, scores[first : first + node.count])))
 
-    def page(children: Sequence[Node], first: int) -> bytes:
-        return b"".join([entry(child, number) for number, child in enumerate(children, first)])
-
-    packed = page(roots, 14)
-    return replace(header, free=0, pages=len(pages)).pack() + packed + b"".join(pages), leaves
+    roots = entry(build(scores, 0, middle), 0) + entry(build(scores, middle, len(scores)), middle)
+    return (replace(header, search=0).pack() + roots).ljust(AREAS_AT, b"\0") + areas
 
 
 def _equal(score: int, count: int) -> Totals:
     return Totals(count, score * count, score * score * count, 1)
 
 
-def _pack_node(node: Node, page: int) -> bytes:
+def _runs_for(leaf: Node) -> int:
+    """Return of how many runs a leaf is made, as a power of 2."""
+    return next(r for r in range(5) if r in (4, leaf.bits) or leaf.count <= 64 << r)
+
+
+def _pack_node(node: Node, below: int, area: int) -> bytes:
     totals = node.totals
     high, low = divmod(totals.sum, 1 << _STEP)
     upper, a = divmod(totals.squares, 1 << 45)
     c, b = divmod(upper, 1 << 45)
-    numbers = (totals.count, low, high, node.level, node.cell, page, totals.distinct, a, b, c)
+    numbers = (totals.count, low, high, totals.distinct, a, b, c, below, area, node.bits, node.cell)
     return b"".join(map(_pack, numbers, _NODE))
 
 
-def _pack_leaf(leaf: Node, scores: Sequence[int]) -> bytes:
-    """Pack a leaf's scores, ascending."""
-    in_run = (1 << 4 * (leaf.level - 1)) - 1
-    offsets = [score & in_run for score in scores]
-    head = b""
-    for first, limit in pairwise([0, *child_limits(leaf, scores, 0, len(scores))]):
-        total = sum(offsets[first:limit]) if leaf.level <= SUMS_TO_LEVEL else 0
-        head += _pack(limit - first, 2) + _pack(total, 6)
-    return head + b"".join([offset.to_bytes(leaf.level // 2, "little") for offset in offsets])
+def _pack_leaf(leaf: Node, r: int, scores: Sequence[int]) -> bytes:
+    """Pack a leaf's scores, ascending, with room for one more score in 16, and for one more in each run."""
+    width = leaf.bits - r
+    size = math.ceil(width / 8)
+    entries, slots, start, first = b"", b"", 0, 0
+    for run in range(leaf.cell << r, leaf.cell + 1 << r):
+        end = bisect_left(scores, run + 1 << width, first)
+        offsets = [score - (run << width) for score in scores[first:end]]
+        entries += _pack(start, 2) + _pack(len(offsets), 2) + _pack(sum(offsets) if width <= SUMS_TO_BITS else 0, 6)
+        more = 1 + len(offsets) // 16
+        slots += b"".join([offset.to_bytes(size, "little") for offset in offsets]) + bytes(more * size)
+        start += len(offsets) + more
+        first = end
+    return entries + _pack(start, 2) + slots
 
 
 def _pack(number: int, size: int) -> bytes:
     return number.to_bytes(size, "little", signed=number < 0)
 
 
-def child_limits(node: Node, scores: Sequence[int], first: int, end: int) -> Iterator[int]:
-    """Return where, in the node's `scores[first:end]`, those of each child end."""
-    for digit in range(1, 17):
-        yield bisect_left(scores, (node.cell * 16 + digit) << 4 * (node.level - 1), first, end)
-
-
 class Unpacked:
-    """A tree as Redis holds it. `roots` are its two roots. Raises `BrokenTree` if pages are lost or used twice."""
+    """A tree as Redis holds it. `roots` are its two roots. Raises `BrokenTree` if areas are lost or used twice."""
 
     def __init__(self, packed: bytes) -> None:
-        self.packed = packed or bytes(HEADER_SIZE)
-        self.header = Header.read(self.packed)
-        self.leaves: list[tuple[int, Node]] = []  # leaves with their numbers, those that are in the hash
-        self.unread = set(range(1, self.header.pages + 1))
-        if len(self.packed) < HEADER_SIZE + len(self.unread) * PAGE_SIZE:
-            raise BrokenTree(f"the tree is cut short at {len(self.packed)} bytes")
-        self.roots = self._node(14), self._node(15)
-        free = self.header.free
-        while free:
-            self._take(free)
-            first = HEADER_SIZE + (free - 1) * PAGE_SIZE
-            free = self._number(first, first + 4)
-        if self.unread:
-            raise BrokenTree(f"{len(self.unread)} pages are neither used nor free")
+        self.packed = packed or bytes(AREAS_AT)
+        self.leaves: list[tuple[Node, list[int]]] = []  # each with its scores
+        self.areas: dict[int, int] = {}  # where an area in use begins, and where it ends
+        at, end = AREAS_AT, len(self.packed)
+        while at < end:
+            units, in_use = divmod(self._number(at, 2), 2)
+            if not units or at + units * 8 > end:
+                raise BrokenTree(f"the tree is cut short at {end} bytes")
+            if in_use:
+                self.areas[at] = at + units * 8
+            at += units * 8
+        self.roots = self._node(HEAD_SIZE), self._node(HEAD_SIZE + NODE_SIZE)
+        if self.areas:
+            raise BrokenTree(f"{len(self.areas)} areas are in use, but no node has them")
 
-    def _number(self, first: int, end: int) -> int:
-        return int.from_bytes(self.packed[first:end], "little")
+    def _number(self, at: int, size: int) -> int:
+        return int.from_bytes(self.packed[at : at + size], "little")
 
-    def _take(self, page: int) -> None:
-        if page not in self.unread:
-            raise BrokenTree(f"page {page} is used twice, or does not exist")
-        self.unread.remove(page)
+    def _numbers(self, at: int, sizes: Sequence[int]) -> list[int]:
+        return [
+            self._number(at + before, size) for before, size in zip(accumulate(sizes, initial=0), sizes, strict=False)
+        ]
 
-    def _node(self, number: int) -> Node:
-        at = HEAD_SIZE + (number - 14) * NODE_SIZE
-        limits = accumulate(_NODE, initial=at)
-        numbers = [self._number(*ends) for ends in pairwise(limits)]
-        count, low, high, level, cell, page, distinct, a, b, c = numbers
-        high, cell = _signed(high, 6), _signed(cell, 7)
-        totals = Totals(count, (high << _STEP) + low, (c << 90) + (b << 45) + a, distinct)
-        node = Node(level, cell, totals)
-        if page:
-            self._take(page)
-            node.children = [self._node(page * 16 + digit) for digit in range(16)]
-        elif level:
-            self.leaves.append((number, node))
+    def _node(self, at: int) -> Node:
+        count, low, high, distinct, a, b, c, below, area, bits, cell = self._numbers(at, _NODE)
+        totals = Totals(count, (_signed(high, 6) << _STEP) + low, (c << 90) + (b << 45) + a, distinct)
+        node = Node(bits, _signed(cell, 7), totals, octaves=below == OCTAVES)
+        if below != EQUAL:
+            first = area * 8 + 2
+            end = self.areas.pop(area * 8, None)
+            if end is None:
+                raise BrokenTree(f"the area of {_name(node)} is used twice, or not in use")
+            if below >= LEAF:
+                self.leaves.append((node, self._scores(node, below - LEAF, first, end)))
+            else:
+                node.children = [self._node(first + child * NODE_SIZE) for child in range(32)]
         return node
+
+    def _scores(self, leaf: Node, r: int, at: int, end: int) -> list[int]:
+        """Read the scores of a leaf. Raises `BrokenTree` if its runs are not as they have to be."""
+        width = leaf.bits - r
+        size = math.ceil(width / 8)
+        slots = at + sum(_RUN) * 2**r + 2
+        scores: list[int] = []
+        for run in range(leaf.cell << r, leaf.cell + 1 << r):
+            start, count, excess, limit = self._numbers(at, (*_RUN, 2))
+            offsets = [self._number(slots + place * size, size) for place in range(start, start + count)]
+            if start + count > limit or slots + limit * size > end:
+                raise BrokenTree(f"{_name(leaf)} has a run that is too long")
+            if excess != (sum(offsets) if width <= SUMS_TO_BITS else 0):
+                raise BrokenTree(f"{_name(leaf)} has a run whose sum is not that of its scores")
+            scores += [(run << width) + offset for offset in offsets]
+            at += sum(_RUN)
+        return scores
 
 
 def _signed(number: int, size: int) -> int:
     return number - (1 << 8 * size) if number >> 8 * size - 1 else number
 
 
-def check(packed: bytes, leaves: Mapping[bytes, bytes], scores: Sequence[int]) -> None:
+def check(packed: bytes, scores: Sequence[int]) -> None:
     """Compare all nodes and leaves with the set's ascending `scores`. Raises `BrokenTree` at the first difference."""
+    if packed and not packed.startswith(MAGIC):
+        raise BrokenTree("they are in an old layout")
     unpacked = Unpacked(packed)
     below, rest = unpacked.roots
     middle = bisect_left(scores, 0)
     _check(below, scores, 0, middle)
     _check(rest, scores, middle, len(scores))
-    for number, leaf in unpacked.leaves:
-        first = bisect_left(scores, leaf.cell << 4 * leaf.level)
-        if leaves.get(b"%d" % number) != _pack_leaf(leaf, scores[first : first + leaf.count]):
-            raise BrokenTree(f"node {number} does not have the scores of {_name(leaf)}")
-    if unknown := leaves.keys() - {b"%d" % number for number, _ in unpacked.leaves}:
-        raise BrokenTree(f"there are scores of node {min(unknown).decode()}, which is not a leaf")
+    for leaf, found in unpacked.leaves:
+        first = bisect_left(scores, leaf.cell << leaf.bits)
+        if found != list(scores[first : first + leaf.count]):
+            raise BrokenTree(f"{_name(leaf)} does not have the scores of the set")
 
 
 def _check(node: Node, scores: Sequence[int], first: int, end: int) -> None:
@@ -244,9 +287,9 @@ def _check(node: Node, scores: Sequence[int], first: int, end: int) -> None:
         raise BrokenTree(f"{_name(node)} counts {node.count} scores, the set has {end - first}")
     if node.count and not (node.covers(scores[first]) and node.covers(scores[end - 1])):
         raise BrokenTree(f"{_name(node)} does not hold its scores, {scores[first]} to {scores[end - 1]}")
-    if node.children and (node.count <= MERGE or node.level == 0):
+    if node.children and (node.count <= MERGE or node.bits < 5):
         raise BrokenTree(f"{_name(node)} has a page for only {node.count} scores")
-    if not node.children and node.level > 0 and node.count > SPLIT:
+    if not node.children and node.bits > 0 and node.count > SPLIT:
         raise BrokenTree(f"{_name(node)} has {node.count} scores, and no page")
     totals = Totals()
     if node.children:
@@ -254,7 +297,7 @@ def _check(node: Node, scores: Sequence[int], first: int, end: int) -> None:
             _check(child, scores, first, limit)
             totals += child.totals
             first = limit
-    elif node.level:
+    elif node.bits:
         totals = Totals.of(scores[first:end])
     elif node.count:
         totals = _equal(node.cell, node.count)
@@ -264,4 +307,4 @@ def _check(node: Node, scores: Sequence[int], first: int, end: int) -> None:
 
 
 def _name(node: Node) -> str:
-    return f"the cell of {node.cell << 4 * node.level} at level {node.level}"
+    return f"the cell of {node.cell << node.bits} with {node.bits} bits"

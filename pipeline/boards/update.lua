@@ -40,11 +40,11 @@ local function now_ms()
 end
 
 local boards = {}
-local is_one = #KEYS == 3
-for i = 1, #KEYS / 3 do
-  local prefix = string.sub(KEYS[3 * i - 2], 1, PREFIX_END)
-  local board = open(KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i], DEFAULT_PLACES, tonumber(ARGV[3 + 2 * i]), prefix)
-  if not board then return redis.error_reply(IS_STALE .. ' ' .. i - 1) end
+local is_one = #KEYS == 2
+for i = 1, #KEYS / 2 do
+  local prefix = string.sub(KEYS[2 * i - 1], 1, PREFIX_END)
+  local board, problem = open(KEYS[2 * i - 1], KEYS[2 * i], DEFAULT_PLACES, tonumber(ARGV[3 + 2 * i]), prefix)
+  if not board then return redis.error_reply(problem .. ' ' .. i - 1) end
   local version, places, flags, expires, sample, generation, most, logged = unpack_(SETTINGS, board.head, SETTINGS_AT)
   local form = form_of(places, flags, generation)
   local is_held = (flags >= HELD or version == 0) and call('EXISTS', prefix .. KEY_HELD) == 1

@@ -8,11 +8,10 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from pipeline.boards import tree
 from pipeline.boards.totals import Totals
-from pipeline.boards.tree import Node, build, child_limits
+from pipeline.boards.tree import Node, build, divide
 
 
 class Tree:
@@ -31,10 +30,9 @@ class Tree:
         change = self._change(score)
         for node in _path(self._root_of(score), score):
             _cover(node, score)
-            if not node.children and node.count >= tree.SPLIT and node.level > 0:
-                first = bisect_left(self.scores, node.cell << 4 * node.level)
-                limits = child_limits(node, self.scores, first, first + node.count)
-                node.children = [build(self.scores, *ends) for ends in pairwise([first, *limits])]
+            if not node.children and node.count >= tree.SPLIT and node.bits > 0:
+                first = bisect_left(self.scores, node.cell << node.bits)
+                divide(node, self.scores, first, first + node.count)
             node.totals += change
         insort(self.scores, score)
 
@@ -44,10 +42,11 @@ class Tree:
         change = self._change(score)
         for node in list(_path(self._root_of(score), score)):
             node.totals -= change
-            if node.count <= tree.MERGE:
-                node.children = []
+            if node.children and node.count <= tree.MERGE:
+                first = bisect_left(self.scores, node.cell << node.bits)
+                vars(node).update(vars(build(self.scores, first, first + node.count)))
             if not node.count:
-                node.level = node.cell = 0
+                node.bits = node.cell = 0
 
     def move(self, before: int, after: int) -> None:
         if before != after:
@@ -85,19 +84,23 @@ def _path(node: Node, score: int) -> Iterator[Node]:
     """The nodes whose cells hold `score`, from this one to the leaf."""
     yield node
     while node.children:
-        node = node.children[(score >> 4 * (node.level - 1)) & 15]
+        node = node.children[node.child_of(score)]
         yield node
 
 
 def _cover(node: Node, score: int) -> None:
     """Make the cell large enough. A node that is not a leaf, or is too full for one, becomes a child."""
     if not node.count:
-        node.level, node.cell = 0, score
+        node.bits, node.cell = 0, score
     if node.covers(score):
         return
     old = replace(node)
     while not node.covers(score):
-        node.level, node.cell = node.level + 1, node.cell >> 4
+        node.bits, node.cell = node.bits + 1, node.cell >> 1
     if old.children or old.count > tree.SPLIT:
-        node.children = [Node() for _ in range(16)]
-        node.children[(old.cell >> 4 * (node.level - 1 - old.level)) & 15] = old
+        node.octaves = old.cell == 0
+        node.bits = max(node.bits, old.bits + (31 if node.octaves else 5))
+        first = old.cell << old.bits
+        node.cell = first >> node.bits
+        node.children = [Node() for _ in range(32)]
+        node.children[0 if node.octaves else node.child_of(first)] = old

@@ -9,10 +9,9 @@ from decimal import Decimal
 
 import pytest
 
-from pipeline.boards import Board, BoardChanged, Boards, shards
+from pipeline.boards import Board, BoardChanged, Boards, Ties, shards
 from pipeline.boards import snapshot as snapshots
 from pipeline.boards.follow import Follower, LogLost
-from pipeline.boards.form import Ties
 from pipeline.boards.snapshot import Snapshot
 
 State = dict[bytes, tuple[int | None, frozenset[str], bytes]]
@@ -26,7 +25,8 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def state_of(found: Snapshot) -> State:
     rows = list(found.rows())
-    assert [(row.units, row.name) for row in rows] == sorted((row.units or 0, row.name) for row in rows)
+    places = [(row.units or 0, row.arrival + row.name) for row in rows]
+    assert places == sorted(places)
     without = list(found.scoreless())
     assert len({row.name for row in [*rows, *without]}) == len(rows) + len(without)
     return {row.name: (row.units, row.segments, row.features) for row in [*rows, *without]}
@@ -116,6 +116,8 @@ def test_a_snapshot_is_of_its_moment_though_others_write_between_any_two_command
 
     with closing(found):
         assert state_of(found) == writer.state
+        stored: list[bytes] = board.shards.client.execute_command("ZRANGE", board.shards[0].keys[0], 0, -1)
+        assert [row.arrival + row.name for row in found.rows()] == stored
         assert {id_.decode() for id_, _ in found.events()} == writer.events
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from hashlib import sha1
 from itertools import islice
 from typing import Any
@@ -25,7 +24,18 @@ from pipeline.boards.queries import Above, AskInfo, At, Below, ByRank, Find, Fou
 from pipeline.boards.scores import LIMIT
 from pipeline.boards.shard import Shard, StaleShard
 from pipeline.boards.totals import Totals
-from pipeline.boards.tree import MERGE, SPLIT, BrokenTree, Header, Unpacked, check, pack
+from pipeline.boards.tree import (
+    AREAS_AT,
+    HEAD_SIZE,
+    MERGE,
+    NODE_SIZE,
+    SPLIT,
+    BrokenTree,
+    Header,
+    Unpacked,
+    check,
+    pack,
+)
 
 from .reference_tree import Tree
 from .set_up import set_up
@@ -52,7 +62,7 @@ def shard(redis: redis_py.Redis) -> Shard:
     return Shard(redis, "{board:b}")
 
 
-@pytest.fixture(params=[pytest.param((SPLIT, MERGE), id="leaves of 1280"), pytest.param((40, 16), id="leaves of 40")])
+@pytest.fixture(params=[pytest.param((SPLIT, MERGE), id="leaves of 2048"), pytest.param((40, 16), id="leaves of 40")])
 def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
     """With a few hundred scores, small leaves go through what large ones do with ten thousand."""
     limits: tuple[int, int] = request.param
@@ -67,12 +77,11 @@ def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> t
     return limits
 
 
-def contents(shard: Shard) -> tuple[bytes, dict[bytes, bytes], list[int]]:
-    """The tree, its leaves, and the scores of the set."""
+def contents(shard: Shard) -> tuple[bytes, list[int]]:
+    """The tree, and the scores of the set."""
     packed: Any = shard.client.execute_command("GET", shard.keys[1])
-    leaves: Any = shard.client.execute_command("HGETALL", shard.keys[2])
     rows: Any = shard.client.execute_command("ZRANGE", shard.keys[0], 0, -1, "WITHSCORES", withscores=True)
-    return packed or b"", leaves, [int(score) for _, score in rows]
+    return packed or b"", [int(score) for _, score in rows]
 
 
 def update_all(shard: Shard, changes: Iterable[Change], **options: Any) -> list[Reply]:
@@ -127,6 +136,8 @@ class ShardMachine(RuleBasedStateMachine):
             value: int | str = DISTRIBUTIONS[name](self.rnd)
             if op in (Op.JOIN, Op.LEAVE):
                 value = "red"
+            if op is Op.REMOVE:
+                value = ""
             changes.append(Change(op, member, value, event))
             expected.append(self.expected(changes[-1]))
         found = update_all(self.shard, changes, remember_ms=3_600_000, ranks=ranks)
@@ -174,13 +185,9 @@ class ShardMachine(RuleBasedStateMachine):
 
     @rule()
     def rebuild(self) -> None:
-        packed, _, scores = contents(self.shard)
+        packed, scores = contents(self.shard)
         if packed:
-            packed, leaves = pack(scores, Header.read(packed))
-            self.shard.client.execute_command("SET", self.shard.keys[1], packed)
-            self.shard.client.execute_command("DEL", self.shard.keys[2])
-            for name, leaf in leaves.items():
-                self.shard.client.execute_command("HSET", self.shard.keys[2], name, leaf)
+            self.shard.client.execute_command("SET", self.shard.keys[1], pack(scores, Header.read(packed)))
 
     @invariant()
     def is_what_the_model_says(self) -> None:
@@ -192,9 +199,9 @@ class ShardMachine(RuleBasedStateMachine):
             assert set(keys) <= {b"{board:b}:events"}
 
     def compare(self, shard: Shard, units: dict[str, int]) -> None:
-        packed, leaves, scores = contents(shard)
+        packed, scores = contents(shard)
         assert scores == sorted(units.values())
-        check(packed, leaves, scores)
+        check(packed, scores)
         asked = list(self.questions(scores))
         for (query, right), found in zip(asked, shard.read(Form(), *(query for query, _ in asked)), strict=True):
             assert found == right, query.args
@@ -268,8 +275,8 @@ def test_redis_makes_the_tree_that_tree_py_makes(shard: Shard, limits: tuple[int
         units[member] = score
     update_all(shard, changes)
 
-    packed, leaves, scores = contents(shard)
-    check(packed, leaves, scores)
+    packed, scores = contents(shard)
+    check(packed, scores)
     assert Unpacked(packed).roots == reference.roots
     assert reference.sum_lowest(100) == sum(scores[:100])
     assert reference.sum_below(score) == sum(other for other in scores if other < score)
@@ -287,39 +294,37 @@ def test_a_batch_does_what_its_changes_do_one_by_one(shard: Shard, limits: tuple
 
     one_by_one = [reply for change in changes for reply in other.update(Form(), [change])]
     assert update_all(shard, changes) == one_by_one
-    (packed, _, scores), (other_packed, _, other_scores) = contents(shard), contents(other)
+    (packed, scores), (other_packed, other_scores) = contents(shard), contents(other)
     assert scores == other_scores
     assert Unpacked(packed).roots == Unpacked(other_packed).roots
 
 
 def test_a_script_has_the_values_of_its_constants_where_their_names_were() -> None:
-    assert "unpack_(('<I5I5i6'), text, at)" in shards.READ.text
+    assert "unpack_(('<I4I5i6'), text, at)" in shards.READ.text
     assert re.findall(r"\b[A-Z]+_[A-Z_0-9]+\b", re.sub("--.*|'.*?'", "", shards.READ.text)) == []
 
 
-def test_pages_are_used_again(shard: Shard) -> None:
+def test_areas_are_used_again(shard: Shard) -> None:
     rnd = random.Random(3)
-    sizes = set()
-    for _ in range(3):
+    sizes = []
+    for _ in range(5):
         set_all(shard, {f"m{n}": rnd.randrange(10**9) for n in range(4000)})
+        packed, scores = contents(shard)
+        sizes.append(len(packed))
         update_all(shard, [Change(Op.REMOVE, f"m{n}") for n in range(1, 4000)])
-        packed, leaves, scores = contents(shard)
-        check(packed, leaves, scores)
-        sizes.add(len(packed))
+        check(*contents(shard))
 
-    assert len(sizes) == 1
+    assert max(sizes) < 1.2 * sizes[0] < 2 * len(pack(scores, Header()))
 
 
 def test_a_hundred_thousand_equal_scores_cost_one_counter(shard: Shard) -> None:
     zadd_7 = "for i = ARGV[1], ARGV[2] do redis.call('ZADD', KEYS[1], 7, i) end"  # each some 10 ms of Redis's time
     for first in range(0, 10**5, 10_000):
         shard.client.eval(zadd_7, 1, shard.keys[0], first, first + 9_999)
-    packed, leaves = pack([7] * 10**5, Header(places=6))
-    shard.client.execute_command("SET", shard.keys[1], packed)
+    shard.client.execute_command("SET", shard.keys[1], pack([7] * 10**5, Header(places=6)))
 
     shard.update(Form(), [Change(Op.SET, "first", 1)])
-    packed, leaves, _ = contents(shard)
-    assert (len(packed) < 1000, leaves) == (True, {})
+    assert len(contents(shard)[0]) < 2000
     assert shard.read(Form(), Lowest(50_000, full=True), Most(700), Below(7)) == [
         Totals(50_000, 49_999 * 7 + 1, 49_999 * 49 + 1, 2),
         Totals(100, 1 + 99 * 7),
@@ -367,7 +372,7 @@ def test_a_set_that_was_touched_is_noticed(shard: Shard, touch: str, arguments: 
     with pytest.raises(BrokenTree):
         check(*before)
     assert contents(shard) == before
-    assert shard.read(Form(), AskInfo())[0].size == len(before[2])
+    assert shard.read(Form(), AskInfo())[0].size == len(before[1])
 
 
 @pytest.mark.parametrize("lost", ["a score", "a leaf"])
@@ -376,51 +381,86 @@ def test_a_change_whose_score_the_tree_lacks_is_left_out(shard: Shard, lost: str
     if lost == "a score":
         shard.client.execute_command("ZADD", shard.keys[0], 10**9, "m7")
     else:
-        shard.client.execute_command("DEL", shard.keys[2])
+        first = area(contents(shard)[0], area(contents(shard)[0], HEAD_SIZE + NODE_SIZE))
+        shard.client.execute_command("SETRANGE", shard.keys[1], first, bytes(22))
     before = contents(shard)
 
     replies = shard.update(Form(), [Change(Op.SET, "m7", 1), Change(Op.ADD, "m7", 1), Change(Op.SET, "far", -5)])
     assert [reply.code for reply in replies] == [Code.STALE, Code.STALE, Code.OK]
-    assert sorted([*before[2], -5]) == contents(shard)[2]
+    assert sorted([*before[1], -5]) == contents(shard)[1]
     with pytest.raises(BrokenTree):
         check(*contents(shard))
 
 
-Damage = Callable[[bytes, dict[bytes, bytes]], tuple[bytes, dict[bytes, bytes]]]
+def area(packed: bytes, node: int) -> int:
+    """Return where the page or the leaf of the node at this place begins, behind the length of its area."""
+    return int.from_bytes(packed[node + 38 : node + 42], "little") * 8 + 2
+
+
+Damage = Callable[[bytes], bytes]
+ROOT = HEAD_SIZE + NODE_SIZE
 
 
 def broken(change: Damage, message: str) -> Any:
     return pytest.param(change, message, id=message)
 
 
+def leaf_with(at: int, *new: int) -> Damage:
+    """Change bytes of the first leaf: its table of two runs has 22 bytes, then come scores of 1 byte each."""
+
+    def change(packed: bytes) -> bytes:
+        first = area(packed, area(packed, ROOT)) + at
+        return packed[:first] + bytes(new) + packed[first + len(new) :]
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        broken(lambda packed, leaves: (packed[:-1], leaves), "cut short"),
-        broken(lambda packed, leaves: (packed[:42] + bytes([99]) + packed[43:], leaves), "cut short at"),
-        broken(lambda packed, leaves: (packed[:38] + bytes([1]) + packed[39:], leaves), "used twice"),
+        broken(lambda packed: packed[:-1], "cut short at"),
+        broken(lambda packed: b"wzb1" + packed[4:], "in an old layout"),
+        broken(lambda packed: packed[:AREAS_AT] + bytes(2) + packed[AREAS_AT + 2 :], "cut short at"),
         broken(
-            lambda packed, leaves: (packed[:115] + bytes(2) + packed[117:], leaves), "counts 0 scores, the set has 2000"
+            lambda packed: packed[:AREAS_AT] + bytes([packed[AREAS_AT] - 1]) + packed[AREAS_AT + 1 :],
+            "is used twice, or not in use",
         ),
-        broken(lambda packed, leaves: (packed[:120] + bytes(5) + packed[125:], leaves), "has a sum of 0"),
-        broken(lambda packed, leaves: (packed[:148] + bytes(6) + packed[154:], leaves), "has a squares of"),
-        broken(lambda packed, leaves: (packed, leaves | {b"9": b""}), "scores of node 9, which is not a leaf"),
-        broken(lambda packed, leaves: (packed, {}), "does not have the scores of the cell of 0 at level 2"),
+        broken(lambda packed: packed + b"\x03" + bytes(7), "1 areas are in use, but no node has them"),
+        broken(lambda packed: packed[:ROOT] + bytes(4) + packed[ROOT + 4 :], "counts 0 scores, the set has 3000"),
+        broken(lambda packed: packed[: ROOT + 4] + bytes(5) + packed[ROOT + 9 :], "has a sum of 0"),
+        broken(lambda packed: packed[: ROOT + 19] + bytes(6) + packed[ROOT + 25 :], "has a squares of"),
+        broken(leaf_with(2, 99), "has a run that is too long"),
+        broken(leaf_with(4, 1), "has a run whose sum is not that of its scores"),
+        broken(leaf_with(22 + 1, 2, 1), "does not have the scores of the set"),
     ],
 )
 def test_check_says_what_is_broken(change: Damage, message: str) -> None:
-    scores = list(range(2000))
-    packed, leaves = pack(scores, Header())
-    check(packed, leaves, scores)
+    scores = list(range(3000))
+    packed = pack(scores, Header())
+    check(packed, scores)
 
     with pytest.raises(BrokenTree, match=message):
-        check(*change(packed, leaves), scores)
+        check(change(packed), scores)
+
+
+def test_a_tree_of_an_old_layout_is_refused_by_name(shard: Shard) -> None:
+    set_all(shard, {"ann": 1, "bob": 2})
+    shard.client.execute_command("SETRANGE", shard.keys[1], 0, bytes(4))
+    before = contents(shard)
+
+    for ask in (
+        lambda: shard.read(Form(), Lowest(1)),
+        lambda: shard.update(Form(), [Change(Op.SET, "ann", 3)]),
+        lambda: set_up(shard, 6),
+    ):
+        with pytest.raises(StaleShard, match="old layout"):
+            ask()
+    assert contents(shard) == before
 
 
 def test_a_rebuilt_tree_keeps_what_the_header_said(shard: Shard) -> None:
     set_up(shard, 3, 100)
     before = Header.read(contents(shard)[0])
 
-    packed, _ = pack(range(3000), before)
-    assert Header.read(packed) == replace(before, pages=1)
+    assert Header.read(pack(range(3000), before)) == before
     assert (before.places, before.sample, before.flags) == (3, 100, 1)
