@@ -167,7 +167,7 @@ def compare(deployments: dict[str, Deployment]) -> None:
         answers = {}
         for name, deployment_ in deployments.items():
             answer = Client(deployment_.server).open(path_of("member:7"), **{"headers": headers, **send})
-            found = answer.json if answer.status_code < 400 else {}
+            found = answer.json or {} if answer.status_code < 400 else {}
             found.pop("changed", None)  # the two of Flask share a board, so that the second changes nothing
             answers[name] = answer.status_code, found
         if any(answer != answers[OURS] for answer in answers.values()):

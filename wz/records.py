@@ -16,6 +16,7 @@ from typing import IO, TypeVar
 import msgspec
 from werkzeug.exceptions import UnsupportedMediaType
 
+from .decimals import Texts, texts_of
 from .errors import Problem
 from .field_errors import invalid
 from .http import Request
@@ -63,11 +64,11 @@ def records(request: Request, type_: type[T], accept: Callable[[bytes], None] | 
     except BaseException:
         body.close()
         raise
-    return _decoded(body, found, msgspec.json.Decoder(type_))
+    return _decoded(body, found, msgspec.json.Decoder(type_), texts_of(type_))
 
 
 def _decoded(
-    body: IO[bytes], found: Iterable[bytes | Problem], decoder: msgspec.json.Decoder[T]
+    body: IO[bytes], found: Iterable[bytes | Problem], decoder: msgspec.json.Decoder[T], texts: Texts | None
 ) -> Iterator[T | Problem]:
     with body:
         for record in found:
@@ -75,11 +76,17 @@ def _decoded(
                 yield record
                 continue
             try:
-                yield decoder.decode(record)
+                read = decoder.decode(record)
+                if texts is not None:
+                    texts.check_json(record)
             except msgspec.ValidationError as exc:
                 yield invalid(exc)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
                 yield Problem(400, f"the record is not JSON: {exc}")
+            except Problem as exc:  # of a decimal
+                yield exc
+            else:
+                yield read
 
 
 def _lines(body: IO[bytes]) -> Iterator[bytes | Problem]:

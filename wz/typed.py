@@ -124,7 +124,9 @@ def _reader_of(name: str, struct: type[msgspec.Struct]) -> Argument:
 
 
 def _body_of(struct: type[msgspec.Struct]) -> Argument:
-    decoder = msgspec.json.Decoder(struct)
+    from .decimals import texts_of  # for a view that takes a body
+
+    decoder, texts = msgspec.json.Decoder(struct), texts_of(struct)
 
     def body(request: Request) -> msgspec.Struct:
         # The usual text needs no parsing.
@@ -133,14 +135,17 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
         data = request.get_data()
         try:
             try:
-                return decoder.decode(data)
+                found = decoder.decode(data)
             except (msgspec.DecodeError, UnicodeDecodeError) as exc:
                 if isinstance(exc, msgspec.ValidationError):
                     raise
                 from .stdlib_json import in_utf8  # most bodies are in UTF-8, without a byte order mark
 
                 data = in_utf8(data)
-                return decoder.decode(data)
+                found = decoder.decode(data)
+            if texts is not None:
+                texts.check_json(data)
+            return found
         except msgspec.ValidationError as exc:
             from .field_errors import invalid  # when a value is wrong
 
@@ -152,18 +157,24 @@ def _body_of(struct: type[msgspec.Struct]) -> Argument:
 
 
 def _query_of(struct: type[msgspec.Struct]) -> Argument:
+    from .decimals import texts_of  # for a view that takes a query
+
     lists = {field.encode_name for field in msgspec.structs.fields(struct) if is_list(field.type)}
+    texts = texts_of(struct)
 
     def query(request: Request) -> msgspec.Struct:
         given = None if lists else _plain_query(request)
         if given is None:
             given = _query(request, lists)
         try:
-            return msgspec.convert(given, struct, strict=False)
+            found = msgspec.convert(given, struct, strict=False)
         except msgspec.ValidationError as exc:
             from .field_errors import invalid  # when a value is wrong
 
             raise invalid(exc, given, struct) from exc
+        if texts is not None:
+            texts.check(given)
+        return found
 
     return query
 

@@ -55,7 +55,7 @@ Bound = Annotated[Decimal | None, msgspec.Meta(description="A score, itself incl
 #: Members that a query may name.
 MOST_IN_QUERY = 100
 
-_PERCENTILE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,12})?")
+_PERCENTILE = re.compile(r"(100(\.0{1,12})?|[0-9]{1,2}(\.[0-9]{1,12})?)")
 
 
 class Listing(Ordered, rename={"first": "from", "last": "to", "low": "min", "high": "max"}):
@@ -135,7 +135,8 @@ class ReachQuery(Ordered, kw_only=True):
 def members(request: Request, board: BoardName, query: Listing) -> tuple[Page | Placings | Response, dict[str, str]]:
     """List members: ranks `from` to `to`, those `around` one, or pages, perhaps of the scores `min` to `max` only.
 
-    Or those that `member` names, which may be given several times, with their places among each other.
+    Or those that `member` names, which may be given several times, with their places among each other. These ways
+    exclude each other: `from` and `to`; `around` and `radius`; `min`, `max`, `limit` and `cursor`; `member`.
 
     `next` is the cursor of the next page, null after the last; the Link header has its address. A member that keeps its
     score is in exactly one page, also if other members are added or removed meanwhile.
@@ -199,7 +200,10 @@ def bottom(request: Request, board: BoardName, query: End) -> tuple[Page | Respo
 @revalidated
 @operation(responses=NO_BOARD | NO_NAME | {409: "the board keeps no sample to estimate from"})
 def cumulative_sum(request: Request, board: BoardName, query: Summing) -> Sum | SumBelow | EstimatedSum | Response:
-    """Add up rank 0 to `rank`, or the scores below one; `count` says how many they are."""
+    """Add up rank 0 to `rank`, or the scores below one; `count` says how many they are.
+
+    `rank`, `order` and `estimate` exclude `below`.
+    """
     refuse_mixed(query, ("rank", "estimate", "order"), ("below",))
     view = view_of(request, board, query)
     if query.below is not None:
@@ -215,7 +219,10 @@ def cumulative_sum(request: Request, board: BoardName, query: Summing) -> Sum | 
 @revalidated
 @operation(responses=NO_BOARD | NO_NAME | CHANGING)
 def statistics(request: Request, board: BoardName, query: Range) -> Statistics | Response:
-    """Show count, sum, mean, lowest, highest and variance of all scores, of ranks, or of a range of scores."""
+    """Show count, sum, mean, lowest, highest and variance of all scores, of ranks, or of a range of scores.
+
+    `from` and `to` exclude `min` and `max`.
+    """
     refuse_mixed(query, ("from", "to"), ("min", "max"))
     _refuse_reversed(query)
     view = view_of(request, board, query)
@@ -239,7 +246,12 @@ def reach(request: Request, board: BoardName, query: ReachQuery) -> Reach | Resp
 def at_percentile(
     request: Request,
     board: BoardName,
-    percentile: Annotated[str, msgspec.Meta(pattern=f"^{_PERCENTILE.pattern}$", examples=["50"])],
+    percentile: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=f"^{_PERCENTILE.pattern}$", description="From 0 to 100, with at most 12 places", examples=["50"]
+        ),
+    ],
     query: Ordered,
 ) -> AtPercentile | Response:
     """Find the member at a percentile, from 0 to 100: the lowest that so many percent are not above."""

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain, islice
+from tempfile import SpooledTemporaryFile
+from typing import Annotated
 
+import msgspec
+from werkzeug.exceptions import UnsupportedMediaType
+
+from pipeline.boards import Summary
 from pipeline.boards.lines import Line, Settings
+from pipeline.hub.rules import Right
 from wz import Blueprint, Request, Response
 from wz.caching import cache_control
 from wz.openapi import Content, operation
-from wz.records import LINES
+from wz.records import LINES, MEMORY_BYTES, RECORD_BYTES
 
-from ..auth import protect
+from ..auth import needs, protect
 from ..services import services
-from .parameters import NO_BOARD, NO_NAME, BoardName
+from .parameters import NO_BOARD, NO_NAME, BoardName, Exact, written
+from .whole import EXISTS
 
 blueprint = Blueprint("board-transfer", url_prefix="/boards/<board>")
 protect(blueprint)
 
 #: Lines that are sent together.
 _TOGETHER = 500
+
+
+class Importing(Exact):
+    replace: Annotated[bool, msgspec.Meta(description="Put it in the place of a board that has the name")] = False
 
 
 @blueprint.get("/export")
@@ -40,3 +52,22 @@ def export_board(request: Request, board: BoardName) -> Response:
 def _together(lines: Iterator[bytes]) -> Iterator[bytes]:
     while some := list(islice(lines, _TOGETHER)):
         yield b"\n".join([*some, b""])
+
+
+@blueprint.post("/import")
+@needs(Right.MANAGE)
+@operation(
+    body={LINES[0]: Settings | Line},
+    responses={415: f"the lines are not {LINES[0]}", 422: "a line can't be taken; the text names it, and `field`"}
+    | EXISTS,
+)
+def import_board(request: Request, board: BoardName, query: Importing) -> Summary | Response:
+    """Make a board of the lines that an export wrote. All lines are read first: if one is wrong, nothing is changed."""
+    if request.mimetype not in LINES:
+        raise UnsupportedMediaType(f"send the lines as {LINES[0]}")
+    request.max_content_length = request.app.config["MAX_BULK_LENGTH"]
+    with SpooledTemporaryFile(MEMORY_BYTES) as body:
+        while part := request.stream.read(RECORD_BYTES):
+            body.write(part)
+        body.seek(0)
+        return written(services(request).boards[board].import_(body, replace=query.replace), query)

@@ -12,7 +12,7 @@ from werkzeug.http import quote_etag
 
 from pipeline.boards import Order, Ties
 from pipeline.boards.answers import BoardSettings, Summary
-from pipeline.boards.configure import ANY, MOST_MEMBERS, NONE
+from pipeline.boards.configure import ANY, MOST_MEMBERS, NONE, milliseconds
 from pipeline.boards.sample import LEAST, MOST
 from pipeline.boards.scores import MAX_PLACES, PLACES
 from pipeline.boards.shards import NAME
@@ -99,6 +99,13 @@ class Target(msgspec.Struct, forbid_unknown_fields=True):
         str, msgspec.Meta(pattern=f"^{NAME}$", description="A board's name, without `@`", examples=["season-2"])
     ]
     replace: bool = False
+
+
+class CopyTarget(Target, forbid_unknown_fields=True):
+    expires: Annotated[
+        str,
+        msgspec.Meta(description="The time at which the copy is deleted, as in RFC 3339, or `never`"),
+    ] = "never"
 
 
 class Sources(msgspec.Struct, forbid_unknown_fields=True):
@@ -195,18 +202,20 @@ def delete_board(request: Request, board: BoardName) -> Response:
 @once
 @needs(Right.MANAGE)
 @operation(responses=NO_BOARD | ACCEPTED | EXISTS | NO_NAME, headers=PREFER)
-def copy(request: Request, board: BoardName, body: Target) -> Named | Response:
-    """Copy a board with all its scores, features and segments."""
+def copy(request: Request, board: BoardName, body: CopyTarget) -> Named | Response:
+    """Copy a board with all its scores, features and segments. The copy has an end of its own."""
     authorize_board(request, body.to, Right.MANAGE)
-    found = services(request).boards[board]
+    found, expires = services(request).boards[board], _time(body.expires)
+    milliseconds(expires)  # refuses one that has passed
     return as_task(
         request,
         "board.copy",
         board,
-        lambda: Named(found.copy(body.to, replace=body.replace).name),
+        lambda: Named(found.copy(body.to, replace=body.replace, expires=expires).name),
         reads=[board],
         to=body.to,
         replace=body.replace,
+        expires=expires if isinstance(expires, str) else expires.isoformat(),
     )
 
 

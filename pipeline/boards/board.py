@@ -317,15 +317,23 @@ class Board(View):
         """
         return transfer.export(self.shards, progress)
 
-    def rebuild(self, progress: Progress | None = None) -> None:
-        """Make all sums anew from the scores, whichever program wrote these, also the sums of segments, and the sample.
+    def import_(self, lines: Iterable[bytes], *, replace: bool = False, progress: Progress | None = None) -> Summary:
+        """Make this board of what `export` yielded, on any number of shards, and put it in its place in one step. O(n).
 
-        O(n). Scores are read in pages, after each of which `progress` is called with the number read and their count. A
-        rebuild that was interrupted continues where it was, if the pages that it had read still begin and end as they
-        did. Readers see the old sums, or `StaleBoard`, until all sums are replaced at once. Nothing is changed if this
-        raises: `BoardChanged`, or `InvalidValue` for a score that no board can have.
+        Raises `BoardExists`, or `InvalidValue` that names the line and the field; then nothing is changed.
         """
-        rebuild.rebuild(self.shards, progress)
+        transfer.import_(self.shards, lines, replace, progress)
+        return self.summary()
+
+    def rebuild(self, progress: Progress | None = None, *, remove_invalid: bool = False) -> list[str]:
+        """Make all sums anew from the scores, whichever program wrote these, also those of segments, and the sample.
+
+        O(n), and as much memory again meanwhile: all is built beside, and put in its place in one step. Others may
+        write meanwhile. Nothing is changed if this raises or is broken off. Raises `InvalidMembers` for those that no
+        board can have; `remove_invalid` removes them, just before the last step, and returns what was wrong with each.
+        Raises `BoardChanged` if another program adds and removes members all the time.
+        """
+        return rebuild.rebuild(self.shards, remove_invalid, progress)
 
     def _other(self, name: str) -> Shards:
         return Shards(self.shards.client, name, len(self.shards))

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 from typing import Any, TypeVar
 
 from ..errors import PipelineError
@@ -23,8 +23,10 @@ from ..store import Redis, ResponseError
 from ..store.clock import machine_time
 from . import keys, sample, tree
 from .changes import Change, Op
+from .form import ARRIVAL_BYTES, Order, Ties
 from .hold import held
 from .queries import AskInfo
+from .scores import LIMIT
 from .shard import Shard, put_in_place, staged
 from .shards import Progress, Shards
 from .snapshot import Row
@@ -57,38 +59,68 @@ class Building:
         self.tag, self.client = self.shard.tag, place.client
         self.ends_ms = int(machine_time() * 1000) + keys.BUILD_HOURS * 3_600_000
         self.header = header
+        now = int(machine_time() * 10**6)
+        #: Arrivals for members that come without: parts of a board that is written in its order share them.
+        self.free = count(now - 10**12 if header.form.order is Order.ASC else LIMIT - now)
+        self._last = 0
+        self._units: dict[str | None, array[int]] = defaultdict(lambda: array("q"))
         # As long as it is built: a script that changes it lets its keys expire at this time, and removes no member.
         self._for_now = replace(header, version=1, flags=header.form.flags | tree.KEPT, most=0, expires=self.ends_ms)
 
     def write(self, rows: Iterable[Row], progress: Progress | None = None, total: int = 0) -> None:
         """Write members in any order, each once, and the trees over their scores. O(n log n)."""
-        units: dict[str | None, array[int]] = defaultdict(lambda: array("q"))
         done = 0
-        for chunk in _chunks(rows):
-            commands: dict[tuple[str, str], list[Any]] = defaultdict(list)
-            for row in chunk:
-                if row.units is not None:
-                    for part in (None, *row.segments):
-                        commands["ZADD", keys.scored(self.tag, part)[0]] += [row.units, row.name]
-                        units[part].append(row.units)
-                for segment in row.segments:
-                    commands["SADD", keys.name(keys.SEGMENTS, self.tag)].append(segment)
-                    commands["SADD", keys.name(keys.IN_SEGMENT, self.tag, SEGMENT=segment)].append(row.name)
-                    units[segment] += array("q")
-                if row.features:
-                    commands["HSET", keys.name(keys.FEATURES, self.tag)] += [row.name, row.features]
-            self.send((*command, *values) for command, values in commands.items())
-            done += len(chunk)
+        for batch in batches(rows, _ROWS):
+            self.add(batch)
+            done += len(batch)
             if progress is not None:
                 progress(done, max(done, total))
+        self.write_trees()
 
-        flags = self._for_now.flags | (tree.SEGMENTED if units.keys() - {None} else 0)
-        self._write_tree(None, units.pop(None, array("q")), replace(self._for_now, flags=flags))
-        for part, some in units.items():
+    def add(self, rows: Iterable[Row]) -> None:
+        """Write some members, at most `_ROWS`."""
+        for chunk in _chunks(self._arrived(rows) if self._for_now.form.ties is Ties.FIRST else rows):
+            self._add(chunk)
+
+    def _add(self, rows: Iterable[Row]) -> None:
+        commands: dict[tuple[str, str], list[Any]] = defaultdict(list)
+        for row in rows:
+            if row.units is not None:
+                for part in (None, *row.segments):
+                    commands["ZADD", keys.scored(self.tag, part)[0]] += [row.units, row.arrival + row.name]
+                    self._units[part].append(row.units)
+            for segment in row.segments:
+                commands["SADD", keys.name(keys.SEGMENTS, self.tag)].append(segment)
+                commands["SADD", keys.name(keys.IN_SEGMENT, self.tag, SEGMENT=segment)].append(row.name)
+                self._units[segment] += array("q")
+            if row.arrival:
+                commands["HSET", keys.name(keys.ARRIVED, self.tag)] += [row.name, row.arrival]
+            if row.features:
+                commands["HSET", keys.name(keys.FEATURES, self.tag)] += [row.name, row.features]
+        self.send((*command, *values) for command, values in commands.items())
+
+    def write_trees(self) -> None:
+        """Write the trees over all scores that were written. After this, `change` may be called."""
+        flags = self._for_now.flags | (tree.SEGMENTED if self._units.keys() - {None} else 0)
+        self._write_tree(None, self._units.pop(None, array("q")), replace(self._for_now, flags=flags))
+        for part, some in self._units.items():
             if some:
                 self._write_tree(part, some, Header(version=1, places=self.header.places))
+        self._units.clear()
+        if self._last:
+            self.send([("HSET", keys.name(keys.ARRIVED, self.tag), "", self._last)])
         if self.header.sample:
             sample.fill(self.client, self.tag)
+
+    def _arrived(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Give members without an arrival one before now, in their order."""
+        lowest_first = self._for_now.form.order is Order.ASC
+        for row in rows:
+            if row.units is not None:
+                number = int.from_bytes(row.arrival) if row.arrival else next(self.free)
+                row = row._replace(arrival=number.to_bytes(ARRIVAL_BYTES))
+                self._last = max(self._last, number if lowest_first else LIMIT - number)
+            yield row
 
     def write_events(self, events: Iterable[tuple[bytes, bytes]], ms_left: int) -> None:
         """Write the ids of events, which are all forgotten in `ms_left`."""
@@ -106,9 +138,24 @@ class Building:
                 changes.append(Change(Op.SET, name, row.units))
             changes += [Change(Op.JOIN, name, segment) for segment in row.segments]
         self.shard.update(self._for_now.form, changes)
+        self._restore_arrivals([row for row in rows if row.arrival])
         key = keys.name(keys.FEATURES, self.tag)
         self.send(("HSET", key, row.name, row.features) for row in rows if row.features)
         self.send(("ZADD", keys.name(keys.EVENTS, self.tag), score, id_) for id_, score in events.items())
+
+    def _restore_arrivals(self, rows: Sequence[Row]) -> None:
+        """Let members that were changed now have come when they did."""
+        if not rows:
+            return
+        arrived, drawn = keys.name(keys.ARRIVED, self.tag), keys.name(keys.SAMPLE, self.tag)
+        given = self.client.execute_command("HMGET", arrived, *(row.name for row in rows))
+        for row, arrival in zip(rows, given, strict=True):
+            stored, right = arrival + row.name, row.arrival + row.name
+            sets = [keys.scored(self.tag, part)[0] for part in (None, *row.segments)]
+            slot = self.client.execute_command("ZSCORE", drawn, stored) if self.header.sample else None
+            places = [(name, row.units) for name in sets] + ([] if slot is None else [(drawn, slot)])
+            self.send(command for name, at in places for command in (("ZREM", name, stored), ("ZADD", name, at, right)))
+            self.send([("HSET", arrived, row.name, row.arrival)])
 
     def finish(self) -> None:
         """Write the settings that it is to have, of which some were others until now."""
@@ -135,10 +182,11 @@ class Building:
             self.send([("SETRANGE", tree_key, at, packed[at : at + _BYTES])])
 
 
-def replace_board(place: Shards, parts: Sequence[Building], may_replace: bool) -> None:
+def replace_board(place: Shards, parts: Sequence[Building], may_replace: bool, *, keeps_scores: bool = False) -> None:
     """Put a board that was built in its place: on one server at once; on a cluster as told above.
 
-    Raises `BoardExists`, and then nothing was changed.
+    With `keeps_scores`, the sorted set of the place stays as it is, and all else is replaced. Raises `BoardExists`, and
+    then nothing was changed.
     """
     for part in parts:
         part.finish()
@@ -146,13 +194,13 @@ def replace_board(place: Shards, parts: Sequence[Building], may_replace: bool) -
     moves = [(part.shard, shard) for part, shard in zip(parts, place, strict=True)]
     try:
         if isinstance(place.client, Redis):
-            put_in_place(moves, generation, may_replace, True)
+            put_in_place(moves, generation, may_replace, True, keeps_scores)
         else:
             with nullcontext() if may_replace else held(place):
                 if not may_replace and any(info.size for shard in place for info in shard.read(None, AskInfo())):
                     raise BoardExists(place.name)
                 for move in moves:
-                    put_in_place([move], generation, True, True)
+                    put_in_place([move], generation, True, True, keeps_scores)
     except ResponseError as exc:
         if str(exc).startswith("EXISTS"):
             raise BoardExists(place.name) from exc

@@ -131,6 +131,8 @@ class _Window:
                 if not is_held:
                     self._prepare()
                 pause(attempt)
+                if attempt > 2:
+                    self.shards.heal()
                 continue
             except StaleShard as exc:
                 raise StaleBoard(self.shards.name, str(exc)) from exc

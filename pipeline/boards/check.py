@@ -8,10 +8,11 @@ from contextlib import ExitStack
 from itertools import islice
 
 from . import features, keys, tree
+from .form import Form
 from .scores import shown
 from .shard import Shard
 from .shards import Progress, Shards, StaleBoard
-from .snapshot import Snapshot, one_moment, scan
+from .snapshot import Snapshot, one_moment, scan, stored_names
 
 # A bit of the `flags` in a header: see tree.lua.
 HAS_SEGMENTS = 2
@@ -52,11 +53,11 @@ def _differences(snapshot: Snapshot, trees: _Trees) -> Iterator[str]:
     shard, names = snapshot.shard, [name for name in trees.names if name is not None]
     if bool(tree.Header.read(trees.packed[0]).flags & HAS_SEGMENTS) != bool(names):
         yield f"there are {len(names) or 'no'} segments, and the header says otherwise"
-    yield from _segments(shard, names)
+    yield from _segments(shard, names, snapshot.header.form)
     yield from _sample(shard)
 
 
-def _segments(shard: Shard, names: list[str]) -> Iterator[str]:
+def _segments(shard: Shard, names: list[str], form: Form) -> Iterator[str]:
     """Compare the scores of each segment with those of its members. What differs is of one moment: a transaction's."""
     scores = keys.name(keys.SCORES, shard.tag)
     differ: list[str] = []
@@ -66,11 +67,15 @@ def _segments(shard: Shard, names: list[str]) -> Iterator[str]:
         own = keys.name(keys.SEGMENT_SCORES, shard.tag, SEGMENT=segment)
         for command, key in (("SSCAN", keys.IN_SEGMENT), ("ZSCAN", keys.SEGMENT_SCORES)):
             for page in scan(shard, command, key, SEGMENT=segment):
-                names_of = [one[0] if command == "ZSCAN" else one for one in page]
+                if command == "ZSCAN":
+                    stored = [name for name, _ in page]
+                    names_of = list(map(form.plain, stored))
+                else:
+                    names_of, stored = page, stored_names(shard, form, page)
                 with shard.client.pipeline(transaction=True) as pipe:
                     pipe.execute_command("SMISMEMBER", members, *names_of)
-                    pipe.execute_command("ZMSCORE", scores, *names_of)
-                    pipe.execute_command("ZMSCORE", own, *names_of)
+                    pipe.execute_command("ZMSCORE", scores, *stored)
+                    pipe.execute_command("ZMSCORE", own, *stored)
                     rows = zip(names_of, *pipe.execute(), strict=True)
                 for name, is_in, score, its in rows:
                     score, its = (None if one is None else float(one) for one in (score if is_in else None, its))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from ..errors import InvalidValue, PipelineError
@@ -120,6 +119,9 @@ def configure(
     )
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def milliseconds(expires: datetime | Literal["never"]) -> int:
     """Return Unix time in ms, 0 for never. Raises `InvalidValue` for a time that has passed."""
     if expires == "never":
@@ -128,7 +130,7 @@ def milliseconds(expires: datetime | Literal["never"]) -> int:
         expires = expires.replace(tzinfo=UTC)
     if expires <= machine_now():
         raise InvalidValue("expires must be in the future: to remove the board now, delete it", field="expires")
-    return math.ceil(expires.timestamp() * 1000)
+    return -((_EPOCH - expires) // timedelta(milliseconds=1))  # rounded up
 
 
 def _one_by_one(shards: Shards, args: list[Any], wanted: str) -> list[list[Any]]:

@@ -24,9 +24,9 @@ class LogLost(Exception):
 class Entry(NamedTuple):
     """What became of a member: an absolute effect, so that applying it twice is the same as once.
 
-    With the op `set`, `after` is its score in units; with `remove` it is gone, also from segments; with `join` and
-    `leave`, `segment` is which; with `features`, `after` is its features in JSON, empty for none; with `event`, the
-    "member" is the id of an event, and `after` what `EVENTS` has for it.
+    With the op `set`, `after` is its score in units, and `arrival` as in `Row` (snapshot.py); with `remove` it is gone,
+    also from segments; with `join` and `leave`, `segment` is which; with `features`, `after` is its features in JSON,
+    empty for none; with `event`, the "member" is the id of an event, and `after` what `EVENTS` has for it.
     """
 
     id: str
@@ -35,6 +35,7 @@ class Entry(NamedTuple):
     before: bytes = b""
     after: bytes = b""
     segment: str = ""
+    arrival: bytes = b""
 
 
 class Follower:
@@ -80,4 +81,5 @@ def _entry(id_: str, fields: dict[bytes, bytes]) -> Entry:
     if op == "begin":
         raise LogLost
     segment = fields.get(b"in_segment", b"").decode()
-    return Entry(id_, op, fields[b"member"], fields.get(b"before", b""), fields.get(b"after", b""), segment)
+    before, after, arrival = (fields.get(name, b"") for name in (b"before", b"after", b"arrival"))
+    return Entry(id_, op, fields[b"member"], before, after, segment, arrival)

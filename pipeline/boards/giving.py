@@ -13,7 +13,7 @@ from .changes import Change, Code, Op, Reply, checked_event, checked_member
 from .queries import AskInfo, At, Find
 from .scores import to_units
 from .shard import OtherForm, StaleShard, update
-from .shards import BoardChanged, Shards, StaleBoard, UnknownMember, attempts, refused
+from .shards import BoardChanged, Shards, StaleBoard, UnknownMember, attempts, refused, with_form
 
 
 class Target(Protocol):
@@ -91,6 +91,7 @@ def _change(board: Target, op: Op, member: str, value: Decimal, event: str) -> C
     return Change(op, member, units, event)
 
 
+@with_form  # it may be replaced by another board since the change
 def _answer(board: Target, member: str, reply: Reply, order: Order | None) -> tuple[Standing, Code]:
     score, rank, size = cast(int, reply.score), cast(int, reply.rank), cast(int, reply.size)
     is_kept = reply.code is not Code.DROPPED

@@ -24,13 +24,10 @@ MOST_WORK = 64
 MOST_CHANGES = 10_000
 
 #: How long a board is held at most, if the process that holds it ends.
-HOLD_SECONDS = 10
+HOLD_SECONDS = 5
 
 #: How long what is built beside a board is kept, if the process that builds it ends.
 BUILD_HOURS = 24
-
-#: How long a rebuild that was interrupted can be continued.
-REBUILD_HOURS = 24
 
 SCORES = Key(
     f"{_TAG}:scores",
@@ -65,7 +62,7 @@ ARRIVED = Key(
 CHANGES = Key(
     f"{_TAG}:changes",
     "stream",
-    "changes of members, while somebody follows them: op, member, before, after, in_segment",
+    "changes of members, while somebody follows them: op, member, before, after, in_segment, arrival",
     "the board's `logged`, until which changes are followed, or its `expires` if that is earlier",
     "`Board.delete`",
 )
@@ -118,13 +115,6 @@ SEGMENT_TREE = Key(
     _AT_ITS_TIME,
     "`Board.delete`; the last member with a score to leave it",
 )
-REBUILD = Key(
-    f"{_TAG}:rebuild",
-    "hash",
-    "number of a page -> its scores, 8 bytes each: how far a rebuild has come",
-    f"{REBUILD_HOURS} hours after the last page was read",
-    "`Board.delete`; the end of the rebuild",
-)
 
 KEYS: tuple[Key, ...] = (
     SCORES,
@@ -139,7 +129,6 @@ KEYS: tuple[Key, ...] = (
     IN_SEGMENT,
     SEGMENT_SCORES,
     SEGMENT_TREE,
-    REBUILD,
 )
 
 

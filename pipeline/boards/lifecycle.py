@@ -61,18 +61,23 @@ def rename(shards: Shards, to: Shards, may_replace: bool, progress: Progress | N
 
 def _move(shards: Shards, to: Shards, may_replace: bool, progress: Progress | None) -> None:
     """Copy a board, make the changes that were made meanwhile, and hold it for the last of them."""
-    with _copied(shards, to, may_replace, progress) as (parts, snapshots):
-        pairs = list(zip(parts, snapshots, strict=True))
-        while sum(_follow(*pair) for pair in pairs) > _FEW:
-            pass
-        with held(shards):
-            for part, snapshot in pairs:
-                _follow(part, snapshot)
-                if not snapshot.has_its_settings():
-                    raise BoardChanged(shards.name)
-            replace_board(to, parts, may_replace)
-            for shard in shards:
-                _delete([shard])
+    with _copied(shards, to, may_replace, progress) as (parts, snapshots), caught_up(shards, parts, snapshots):
+        replace_board(to, parts, may_replace)
+        for shard in shards:
+            _delete([shard])
+
+
+@contextmanager
+def caught_up(shards: Shards, parts: Sequence[Building], snapshots: Sequence[Snapshot]) -> Iterator[None]:
+    """Make the changes that were made meanwhile, and hold the board for the last of them."""
+    pairs = list(zip(parts, snapshots, strict=True))
+    while sum(_follow(*pair) for pair in pairs) > _FEW:
+        pass
+    with held(shards):
+        for part, snapshot in pairs:
+            _follow(part, snapshot)
+            snapshot.catch_up()  # so that settings that were changed are not lost
+        yield
 
 
 def _follow(part: Building, snapshot: Snapshot) -> int:
@@ -101,13 +106,13 @@ def union(
         there = _look_at(source, shards, may_replace)
         source.load_form()
     with ExitStack() as stack:
-        own = [] if may_replace or not _is_there(there) else _snapshots(shards, stack)
+        own = [] if may_replace or not _is_there(there) else _snapshots(shards, stack, None)
         taken = [_snapshots(source, stack, progress) for source in sources]
-        header = _header(own) if own else _of_sources([_header(some) for some in taken], new_expires)
+        header = header_of(own) if own else _of_sources([header_of(some) for some in taken], new_expires)
         # One unit of the source, in units of the board.
         factors = [Fraction(weight) * 10**header.places / 10**source.places for source, weight in sources.items()]
         header = replace(header, generation=new_generation())
-        parts = [stack.enter_context(_building(shard, header)) for shard in shards]
+        parts = [stack.enter_context(building(shard, header)) for shard in shards]
         for number, part in enumerate(parts):
             stay = {row.name: row for row in own[number].scoreless()} if own else {}
             part.write(_sums(part, [snapshots[number] for snapshots in taken], factors, stay))
@@ -160,18 +165,25 @@ def _copied(
     _look_at(shards, to, may_replace)
     with ExitStack() as stack:
         snapshots = _snapshots(shards, stack, progress)
-        header = _header(snapshots)
+        header = header_of(snapshots)
         header = replace(header, generation=new_generation(), expires=header.expires if expires is None else expires)
-        parts = [stack.enter_context(_building(shard, header)) for shard in to]
-        with kept_up(snapshots):
-            for part, snapshot in zip(parts, snapshots, strict=True):
-                part.write(chain(snapshot.rows(), snapshot.scoreless()), progress, snapshot.count)
-                _write_events(part, snapshot)
-        yield parts, snapshots
+        yield build(to, header, snapshots, stack, progress), snapshots
+
+
+def build(
+    to: Shards, header: Header, snapshots: Sequence[Snapshot], stack: ExitStack, progress: Progress | None
+) -> list[Building]:
+    """Build what the snapshots say; what was not put in its place is deleted with the stack."""
+    parts = [stack.enter_context(building(shard, header)) for shard in to]
+    with kept_up(snapshots):
+        for part, snapshot in zip(parts, snapshots, strict=True):
+            part.write(chain(snapshot.rows(), snapshot.scoreless()), progress, snapshot.count)
+            _write_events(part, snapshot)
+    return parts
 
 
 @contextmanager
-def _building(place: Shard, header: Header) -> Iterator[Building]:
+def building(place: Shard, header: Header) -> Iterator[Building]:
     part = Building(place, header)
     try:
         yield part
@@ -179,11 +191,10 @@ def _building(place: Shard, header: Header) -> Iterator[Building]:
         _delete([part.shard])  # what is left of it, if it was not put in its place
 
 
-def _snapshots(shards: Shards, stack: ExitStack, progress: Progress | None = None) -> list[Snapshot]:
+def _snapshots(shards: Shards, stack: ExitStack, progress: Progress | None) -> list[Snapshot]:
     """Read all shards, of one moment. Raises `StaleBoard` if there are members that no board can have."""
     with one_moment(shards, stack, progress) as found:
-        for snapshot in found:
-            snapshot.changes()  # what comes after these is new
+        pass
     for snapshot in found:
         for fault in snapshot.invalid.values():
             raise StaleBoard(shards.name, fault)
@@ -197,7 +208,7 @@ def _write_events(part: Building, snapshot: Snapshot) -> None:
     part.write_events(snapshot.events(), snapshot.shard.client.execute_command("PTTL", name))
 
 
-def _header(snapshots: Sequence[Snapshot]) -> Header:
+def header_of(snapshots: Sequence[Snapshot]) -> Header:
     """The header of a board; one that was not configured may have shards without any."""
     return next((one.header for one in snapshots if one.header.version), snapshots[0].header)
 
@@ -213,15 +224,15 @@ def _look_at(shards: Shards, to: Shards, may_replace: bool) -> list[Info]:
     """Make sure that a board exists, and that another may be made from it. Returns the `Info` of the other's shards."""
     if shards.name == to.name:
         raise InvalidValue(f"the board {to.name!r} can't be made from itself", field="to")
-    if not _is_there(_infos(shards)):
+    if not _is_there(infos_of(shards)):
         raise UnknownBoard(shards.name)
-    there = _infos(to)
+    there = infos_of(to)
     if not may_replace and any(info.size for info in there):
         raise BoardExists(to.name)
     return there
 
 
-def _infos(shards: Shards) -> list[Info]:
+def infos_of(shards: Shards) -> list[Info]:
     try:
         return [shard.read(None, AskInfo())[0] for shard in shards]
     except StaleShard as exc:

@@ -58,7 +58,7 @@ class Line(msgspec.Struct, forbid_unknown_fields=True):
 def write(settings: Settings, rows: Iterable[Row]) -> Iterator[bytes]:
     """Yield the lines, without line feeds. Raises `StaleShard` for a name that is no text."""
     yield _json(settings)
-    for member, units, segments, stored in rows:
+    for member, units, segments, stored, _ in rows:
         try:
             line = b'{"member":' + _json(member.decode())
         except UnicodeDecodeError:

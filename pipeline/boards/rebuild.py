@@ -1,139 +1,89 @@
-"""Compare a board's sums with its scores, and make the sums anew: what `check` and `rebuild` of `Board` do."""
+"""Make all that is derived from a board's scores anew: what `Board.rebuild` does."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import islice
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import Any
 
 from ..errors import InvalidValue
-from ..store import Pipeline, Redis, RedisCluster, WatchError
-from . import features, keys, sample, tree
-from .changes import Change, Op
-from .form import Form
-from .queries import AskInfo
-from .scores import LIMIT
+from ..store.clock import machine_time
+from .build import new_generation, replace_board
+from .lifecycle import build, caught_up, header_of
+from .scores import PLACES
 from .shard import Shard
-from .shards import BoardChanged, Progress, Shards, StaleBoard
+from .shards import BoardChanged, Progress, Shards, attempts
+from .snapshot import Snapshot, kept_up
+from .tree import KEPT, MAGIC, Header
 
-#: Scores read at once, which takes Redis some 5 ms.
-PAGE = 10_000
-
-_KEPT_MS = keys.REBUILD_HOURS * 3_600_000
+#: Members that an error names.
+_NAMED = 20
 
 
-def check(shards: Shards, progress: Progress | None = None) -> None:
+class InvalidMembers(InvalidValue):
+    def __init__(self, board: str, faults: list[str]) -> None:
+        more = f"; and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
+        super().__init__(
+            f"the board {board!r} has members that no board can have: {'; '.join(faults[:_NAMED])}{more}. Change them, "
+            f"or let `wz board rebuild {board} --remove-invalid` remove them",
+            field="score",
+        )
+
+
+def rebuild(shards: Shards, remove_invalid: bool, progress: Progress | None = None) -> list[str]:
+    removed: dict[bytes, str] = {}
+    for _ in attempts():
+        if _rebuild(shards, remove_invalid, removed, progress):
+            return list(removed.values())
+    raise BoardChanged(shards.name)
+
+
+def _rebuild(shards: Shards, remove_invalid: bool, removed: dict[bytes, str], progress: Progress | None) -> bool:
+    """Returns whether it was done: not if another program added or removed members meanwhile."""
+    with ExitStack() as stack:
+        snapshots: list[Snapshot] = []
+        with kept_up(snapshots):
+            for shard in shards:
+                snapshots.append(stack.enter_context(closing(Snapshot(shards.name, shard, progress))))
+        faults = [fault for snapshot in snapshots for fault in snapshot.invalid.values()]
+        if faults and not remove_invalid:
+            raise InvalidMembers(shards.name, faults)
+        header = header_of(snapshots)
+        if not header.version:
+            there = _header_without_sums(shards)
+            if there is None:
+                return True
+            header = there
+        parts = build(shards, replace(header, generation=new_generation()), snapshots, stack, progress)
+        with caught_up(shards, parts, snapshots):
+            for snapshot in snapshots:
+                if snapshot.invalid:
+                    _send(snapshot.shard, "ZREM", *snapshot.invalid)
+                    removed |= snapshot.invalid
+            pairs = zip(shards, parts, strict=True)
+            if any(_send(shard, "ZCARD") != _send(part.shard, "ZCARD") for shard, part in pairs):
+                return False
+            replace_board(shards, parts, True, keeps_scores=True)
+    return True
+
+
+def _send(shard: Shard, command: str, *args: bytes) -> Any:
+    return shard.client.execute_command(command, shard.keys[0], *args)
+
+
+def _header_without_sums(shards: Shards) -> Header | None:
+    """The settings of a set that another program made; or of a board of an old layout, whose string has them at 14.
+
+    None if there is neither.
+    """
     for shard in shards:
-        parts = [shard, *(Shard(shard.client, shard.tag, name) for name in features.segments(shard))]
-        for part in parts:
-            with _unchanged(shards.name, part) as pipe:
-                packed: Any = pipe.get(part.keys[1])
-                units = array("q")
-                for page in _pages(pipe, part, 0, progress):
-                    units += page
-                pipe.multi()
-            try:
-                tree.check(packed or b"", units)
-            except tree.BrokenTree as exc:
-                raise StaleBoard(shards.name, str(exc)) from exc
-
-
-def rebuild(shards: Shards, progress: Progress | None = None) -> None:
+        old: bytes = shard.client.execute_command("GETRANGE", shard.keys[1], 0, 25)
+        if len(old) == 26 and not old.startswith(MAGIC):
+            fields = old[14:15], old[15:16], old[16:22], old[22:26]
+            places, flags, expires, sample = (int.from_bytes(field, "little") for field in fields)
+            return Header(places=places, flags=flags & KEPT, expires=expires, sample=sample)
     for shard in shards:
-        _rebuild(shards, shard, progress)
-
-
-def _rebuild(shards: Shards, shard: Shard, progress: Progress | None) -> None:
-    scores_key, tree_key = shard.keys[:2]
-    with _unchanged(shards.name, shard) as pipe:
-        units = array("q")
-        for page in _resumed(pipe, shard):
-            units += page
-        done = keys.name(keys.REBUILD, shard.tag)
-        for number, page in enumerate(_pages(pipe, shard, len(units), progress), len(units) // PAGE):
-            units += page
-            if len(page) == PAGE:
-                pipe.hset(done, str(number), page.tobytes())
-                pipe.pexpire(done, _KEPT_MS)
-
-        head: Any = pipe.getrange(tree_key, 0, tree.HEADER_SIZE - 1)
-        header = tree.Header.read(head) if head.startswith(tree.MAGIC) else tree.Header(places=shards.places)
-        packed = tree.pack(units, header)
-
-        ms_left: Any = pipe.pttl(scores_key)
-        pipe.multi()
-        # The sample may lack members that were added meanwhile.
-        pipe.unlink(tree_key, done, keys.name(keys.SAMPLE, shard.tag))
-        if units or head:
-            pipe.set(tree_key, packed)
-        if ms_left > 0:
-            pipe.pexpire(tree_key, ms_left)
-        elif header.expires:  # there are no scores from which to take it
-            pipe.pexpireat(tree_key, header.expires)
-    _rebuild_segments(shards.form, shard)
-    [info] = shard.read(None, AskInfo())
-    if info.sample:
-        sample.fill(shard.client, shard.tag)
-
-
-def _rebuild_segments(form: Form, shard: Shard) -> None:
-    """Let every member leave and join each of its segments."""
-    for name in features.segments(shard):
-        part = Shard(shard.client, shard.tag, name)
-        shard.client.execute_command("UNLINK", *part.keys[:2])
-        in_segment = keys.name(keys.IN_SEGMENT, shard.tag, SEGMENT=name)
-        members = iter(shard.client.execute_command("SMEMBERS", in_segment))
-        while some := [member.decode() for member in islice(members, 100)]:
-            shard.update(form, [Change(op, member, name) for member in some for op in (Op.LEAVE, Op.JOIN)])
-
-
-@contextmanager
-def _unchanged(board: str, shard: Shard) -> Iterator[Pipeline]:
-    """A pipeline that reads at once, until `multi`. If others wrote, it raises `BoardChanged` and does nothing."""
-    client = shard.client
-    if isinstance(client, RedisCluster):
-        client = client.get_redis_connection(client.get_node_from_key(shard.keys[0]))  # type: ignore[no-untyped-call]
-    assert isinstance(client, Redis)
-    with client.pipeline() as pipe:
-        pipe.watch(*shard.keys)  # type: ignore[no-untyped-call]
-        yield pipe
-        try:
-            pipe.execute()
-        except WatchError as exc:
-            raise BoardChanged(board) from exc
-
-
-def _pages(pipe: Any, shard: Shard, first: int, progress: Progress | None) -> Iterator[array[int]]:
-    """Read the scores from rank `first` on, ascending, with a pipeline that watches. Raises `InvalidValue`."""
-    size = pipe.zcard(shard.keys[0])
-    while first < size:
-        rows = pipe.zrange(shard.keys[0], first, first + PAGE - 1, withscores=True)
-        page = array("q")
-        for member, score in rows:
-            if not (abs(score) < LIMIT and score.is_integer()):
-                raise InvalidValue(f"{member!r} has {score!r}, which is not a whole number below 2^53", field="score")
-            page.append(int(score))
-        if not page:  # the set became shorter
-            return
-        first += len(page)
-        yield page
-        if progress is not None:
-            progress(first, size)
-
-
-def _resumed(pipe: Any, shard: Shard) -> Iterator[array[int]]:
-    """The pages that an earlier rebuild has read, up to the first that has changed."""
-    number = 0
-    while packed := pipe.hget(keys.name(keys.REBUILD, shard.tag), str(number)):
-        page = array("q", packed)
-        ends = [pipe.zrange(shard.keys[0], rank, rank, withscores=True) for rank in _ends(number)]
-        if [int(score) for rows in ends for _, score in rows] != [page[0], page[-1]]:
-            return
-        yield page
-        number += 1
-
-
-def _ends(number: int) -> tuple[int, int]:
-    return number * PAGE, (number + 1) * PAGE - 1
+        if _send(shard, "EXISTS"):
+            ms_left = max(0, _send(shard, "PTTL"))
+            return Header(places=PLACES, expires=ms_left and int(machine_time() * 1000) + ms_left)
+    return None

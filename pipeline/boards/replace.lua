@@ -5,7 +5,8 @@
 -- ARGV[1]  the generation that it gets
 -- ARGV[2]  '1' if the new name may be that of a board with members
 -- ARGV[3]  '1' if it was built: its keys then get the end that its header has
--- ARGV[4]  and on: see keys.lua
+-- ARGV[4]  '1' if the scores that the new name has stay: they are those of the board
+-- ARGV[5]  and on: see keys.lua
 --
 -- Returns 1, or 0 if there is no such board. An error that begins with EXISTS says that the new name has members. Then
 -- nothing is changed. O(segments).
@@ -21,10 +22,14 @@ if not is_there then return 0 end
 
 for i = 1, #KEYS, 4 do
   local from, to = string.sub(KEYS[i], 1, PREFIX_END), string.sub(KEYS[i + 2], 1, PREFIX_END)
-  for _, name in ipairs(key_names(to, 4)) do
+  if ARGV[4] == '1' then
+    call('UNLINK', KEYS[i])
+    if call('EXISTS', KEYS[i + 2]) == 1 then call('RENAME', KEYS[i + 2], KEYS[i]) end
+  end
+  for _, name in ipairs(key_names(to, 5)) do
     if name ~= KEY_HELD then call('UNLINK', to .. name) end
   end
-  for _, name in ipairs(key_names(from, 4)) do
+  for _, name in ipairs(key_names(from, 5)) do
     if name ~= KEY_HELD and call('EXISTS', from .. name) == 1 then call('RENAME', from .. name, to .. name) end
   end
 
@@ -37,7 +42,7 @@ for i = 1, #KEYS, 4 do
       version, places, flags, expires, sample, _, most, logged = unpack_(SETTINGS, head, SETTINGS_AT)
     else
       version, places, flags, expires, sample, _, most, logged = unpack(settings)
-      call('SETRANGE', tree, 0, empty)
+      call('SET', tree, empty)
       flags, logged = flags - math.floor(flags / 2) % 2 * 2, 0
       if expires > 0 then call('PEXPIREAT', tree, expires) end
     end
@@ -45,7 +50,7 @@ for i = 1, #KEYS, 4 do
     if flags % 2 == 0 then flags = flags + KEPT end
     call('SETRANGE', tree, 0, MAGIC ..
       struct.pack(SETTINGS, version + 1, places, flags, expires, sample, tonumber(ARGV[1]), most, logged))
-    if ARGV[3] == '1' then expire_keys(to, expires, 4, KEY_EVENTS) end
+    if ARGV[3] == '1' then expire_keys(to, expires, 5, KEY_EVENTS) end
   end
 end
 return 1

@@ -101,10 +101,16 @@ def staged(place: Shard, generation: int) -> Shard:
     return Shard(place.client, f"{place.tag}:new:{generation}")
 
 
-def put_in_place(moves: Sequence[tuple[Shard, Shard]], generation: int, may_replace: bool, was_built: bool) -> bool:
+def put_in_place(
+    moves: Sequence[tuple[Shard, Shard]],
+    generation: int,
+    may_replace: bool,
+    was_built: bool,
+    keeps_scores: bool = False,
+) -> bool:
     """Call replace.lua, which see, for shards and the places that they get. Returns whether there was anything."""
     names = [key for move in moves for shard in move for key in shard.keys]
-    args = [generation, int(may_replace), int(was_built), *keys.shard_keys()]
+    args = [generation, int(may_replace), int(was_built), int(keeps_scores), *keys.shard_keys()]
     return bool(_REPLACE.call(moves[0][0].client, names, args))
 
 

@@ -91,7 +91,8 @@ def _by_score(shards: Shards, below: int | None, above: int | None) -> Iterator[
 def _remove(shards: Shards, members: Sequence[Member]) -> int:
     """Remove those that still have this score. Returns how many did."""
     by_shard: dict[int, list[Change]] = {}
-    for name, score in members:
+    for stored, score in members:
+        name = shards.form.plain(stored)
         try:
             member = shards.form.plain(name).decode()
         except UnicodeDecodeError as exc:

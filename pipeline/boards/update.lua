@@ -77,8 +77,9 @@ local function follow(board, member, name, before, after)
   local other = board.arrivals and board.arrivals.changed(member, name, before, after) or name
   if after and other ~= name then rename(board, name, other) end
   if board.log then
-    board.log[#board.log + 1] =
-      {'op', after and 'set' or 'remove', 'member', member, 'before', before or '', 'after', after or ''}
+    local entry = {'op', after and 'set' or 'remove', 'member', member, 'before', before or '', 'after', after or ''}
+    if board.arrivals then entry[9], entry[10] = 'arrival', string.sub(other, 1, #other - #member) end
+    board.log[#board.log + 1] = entry
   end
   if board.sampled and (other ~= name or not (before and after)) then
     board.sampled[#board.sampled + 1] = {before and name, after and other, board.size}

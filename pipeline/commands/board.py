@@ -16,7 +16,7 @@ from ..boards.view import PAGE
 from ..store.client import redis_client
 from ..work.tasks import Task, Tasks, TaskState
 from . import terminal
-from .board_file import export_board
+from .board_file import export_board, import_board
 from .board_list import erase, list_boards, show_member
 from .terminal import columns, one_line_errors, utc
 
@@ -94,15 +94,20 @@ def check(name: str) -> None:
 
 @board.command()
 @click.argument("name")
+@click.option("--remove-invalid", is_flag=True, help="Remove the members that no board can have, and name them.")
 @one_line_errors
-def rebuild(name: str) -> None:
+def rebuild(name: str, remove_invalid: bool) -> None:
     """Make the sums of the board NAME anew from its scores, also from a sorted set that another program wrote.
 
-    After Ctrl-C, the next run continues where this one was. Readers see the old sums until the new ones are complete.
+    All is made beside the board and put in its place in one step. Others may write meanwhile, and Ctrl-C changes
+    nothing. Members whose score is no whole number of units below 2^53, or whose name is no text, are named; nothing is
+    changed then unless they are to be removed.
     """
     found = _board(name)
     with terminal.stages("Reading") as progress:
-        found.rebuild(progress)
+        removed = found.rebuild(progress, remove_invalid=remove_invalid)
+    for fault in removed:
+        click.echo(f"removed: {fault}")
     click.echo(f"{name}: {found.summary().count:,} members")
 
 
@@ -224,7 +229,7 @@ def _facts(task: Task) -> list[tuple[str, str]]:
     ]
 
 
-for command in (list_boards, show_member, erase, export_board):
+for command in (list_boards, show_member, erase, export_board, import_board):
     board.add_command(command)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import sys
+import zlib
 from contextlib import ExitStack
 from pathlib import Path
+from typing import IO, cast
 
 import click
 
@@ -44,5 +47,30 @@ def _print(line: bytes) -> None:
     sys.stdout.buffer.write(line + b"\n")
 
 
+@click.command("import")
+@click.argument("name")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--replace", is_flag=True, help="Put it in the place of a board that has the name.")
+@one_line_errors
+def import_board(name: str, file: Path, replace: bool) -> None:
+    """Make the board NAME of FILE, which `wz board export` wrote; `-` is standard input.
+
+    All lines are read first: if one is wrong, nothing is changed. Readers see the new board at once.
+    """
+    found = _board(name)
+    with terminal.stages("Writing") as progress, _opened(file) as lines:
+        try:
+            made = found.import_(lines, replace=replace, progress=progress)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
+            raise click.ClickException(f"{file}: {exc}") from exc
+    click.echo(f"{name}: {counted(made.count, 'member')}")
+
+
 def _board(name: str) -> Board:
     return Boards.from_settings(terminal.settings_for_redis())[name]
+
+
+def _opened(file: Path) -> IO[bytes]:
+    if file.suffix == ".gz":
+        return cast("IO[bytes]", gzip.open(file))
+    return sys.stdin.buffer if file == _STANDARD else file.open("rb")

@@ -152,7 +152,7 @@ class Pool(ConnectionPool):
         super().__init__(connection_class=_CLASSES.get(connection_class, connection_class), **options)
 
     def get_connection(self, *args: Any, **options: Any) -> Any:
-        self._checkpid()  # type: ignore[no-untyped-call]
+        self._checkpid()
         with self._lock:
             idle: Any = self._available_connections.pop() if self._available_connections else None
             if idle is not None:
@@ -168,7 +168,7 @@ class Pool(ConnectionPool):
     def release(self, connection: Any) -> None:
         leave, connection.leave = connection.leave, False
         if not leave and connection.pid == self.pid and not connection.should_reconnect():
-            self._checkpid()  # type: ignore[no-untyped-call]
+            self._checkpid()
             with self._lock:
                 if connection in self._in_use_connections:
                     self._in_use_connections.remove(connection)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from ..boards import BoardChanged, BoardExists, Boards, UnknownBoard
 from ..errors import PipelineError
@@ -24,9 +25,13 @@ PASSING = (BoardChanged,)
 
 
 def copy(boards: Boards, task: Task, progress: Progress) -> Any:
+    given = task.arguments
+    end: datetime | Literal["never"] = "never"
+    if given["expires"] != "never":
+        end = datetime.fromisoformat(given["expires"])
     with _own_board(task):
-        made = boards[task.subject].copy(task.arguments["to"], replace=task.arguments["replace"], progress=progress)
-        return {"board": made.name}
+        made = boards[task.subject].copy(given["to"], replace=given["replace"], expires=end, progress=progress)
+    return {"board": made.name}
 
 
 def rename(boards: Boards, task: Task, progress: Progress) -> Any:

@@ -1,4 +1,4 @@
-"""All that is stored, to see that something has changed nothing."""
+"""All that is stored of boards, to see that something has changed nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def stored(client: Any) -> dict[bytes, tuple[bytes, bool]]:
     """
     found = {}
     for node in nodes_of(client):
-        for key in node.scan_iter():
+        for key in node.scan_iter("{board:*"):
             value = node.dump(key)
             if key.endswith(b":tree"):
                 value = node.get(key)

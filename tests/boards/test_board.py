@@ -31,8 +31,6 @@ from pipeline.boards import (
 from pipeline.boards.by_name import KEPT
 from pipeline.boards.changes import Code, Op
 from pipeline.boards.features import Feature
-from pipeline.boards.keys import REBUILD
-from pipeline.boards.keys import name as key_name
 from pipeline.boards.scores import LIMIT, from_units
 from pipeline.boards.shard import shard_of
 from pipeline.boards.shards import Shards
@@ -463,16 +461,6 @@ def test_nothing_is_left_of_a_deleted_board(furnished: Board) -> None:
     assert keys(furnished) == []
     with pytest.raises(UnknownBoard):
         furnished.delete()
-
-
-def test_nothing_is_left_of_a_rebuild_that_was_broken_off_when_the_board_is_deleted(board: Board) -> None:
-    fill(board, 300)
-    for shard in board.shards:
-        shard.client.execute_command("HSET", key_name(REBUILD, shard.tag), "0", "a page")
-
-    board.delete()
-
-    assert keys(board) == []
 
 
 def test_all_of_a_board_goes_at_its_time(furnished: Board) -> None:

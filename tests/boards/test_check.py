@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from pipeline.boards import Board, Boards, StaleBoard
+from pipeline.boards.form import Ties
 from pipeline.boards.keys import IN_SEGMENT, SAMPLE, SCORES, SEGMENT_SCORES, SEGMENTS, TREE, name
 
 
@@ -31,9 +32,9 @@ def scores(tag: str) -> str:
     return name(SCORES, tag)
 
 
-@pytest.fixture
-def filled(board: Board) -> Board:
-    board.configure(sample=100)
+@pytest.fixture(params=Ties)
+def filled(board: Board, request: pytest.FixtureRequest) -> Board:
+    board.configure(sample=100, ties=request.param)
     for number in range(60):
         board.set(f"m{number}", Decimal(number))
     for number in range(0, 60, 2):
@@ -85,7 +86,7 @@ def test_what_another_program_did_is_told_and_mended(filled: Board, harm: str) -
 
     with pytest.raises(StaleBoard, match=text):
         filled.check()
-    filled.rebuild()
+    filled.rebuild(remove_invalid=True)
     filled.check()
 
 

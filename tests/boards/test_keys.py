@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,18 @@ import redis as redis_py
 
 from pipeline.boards import (
     Board,
-    BoardChanged,
     Boards,
     BulkChange,
     UnknownBoard,
     configure,
     lifecycle,
     lua,
-    rebuild,
     shard,
 )
 from pipeline.boards import keys as boards_keys
 from pipeline.boards.follow import LOG_SECONDS, Follower
 from pipeline.boards.hold import held
-from pipeline.boards.keys import CHANGES, EVENTS, HELD, HOLD_SECONDS, KEYS, REBUILD, after_prefix
-from pipeline.boards.shard import shard_of
+from pipeline.boards.keys import CHANGES, EVENTS, HELD, HOLD_SECONDS, KEYS, after_prefix
 from pipeline.errors import InvalidValue
 from pipeline.store.keys import Key
 
@@ -78,21 +74,6 @@ class BrokenOff(Exception):
     pass
 
 
-@pytest.fixture(autouse=True)
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rebuild, "PAGE", 10)
-
-
-def break_off_a_rebuild(board: Board) -> None:
-    """Interrupt a rebuild just before the end, in the last shard: another client writes to it all the time."""
-    last = len(board.shards) - 1
-    member = next(name for name in map(str, count()) if shard_of(name, len(board.shards)) == last)
-    scores = count()
-
-    with pytest.raises(BoardChanged):
-        board.rebuild(lambda *_: board.set(member, Decimal(next(scores))))
-
-
 def time_left(boards: Boards, name: str) -> int:
     left: int = boards.client.execute_command("PTTL", name)
     return left
@@ -102,7 +83,6 @@ def test_every_key_is_listed_and_goes_with_the_board(boards: Boards) -> None:
     board = boards["b"]
     board.configure(places=3, sample=100)
     furnish(board)
-    break_off_a_rebuild(board)
 
     with held(board.shards):
         found = keys_of(boards)
@@ -111,7 +91,7 @@ def test_every_key_is_listed_and_goes_with_the_board(boards: Boards) -> None:
     for name in found:
         kind = kind_of(name)
         assert kind is HELD or boards.client.execute_command("TYPE", name).decode() == kind.type, name
-        if kind in (EVENTS, REBUILD):
+        if kind is EVENTS:
             assert DAY_MS - HOUR_MS < time_of[name] <= DAY_MS + 2048, name
         elif kind in (CHANGES, HELD):
             assert 0 < time_of[name] <= (LOG_SECONDS if kind is CHANGES else HOLD_SECONDS) * 1000, name
@@ -139,21 +119,10 @@ def test_every_key_has_the_time_of_its_board(boards: Boards, name: str) -> None:
         board.remove(f"late{n:04}")
     board.rebuild()
     furnish(board, "last")
-    break_off_a_rebuild(board)
 
     for key in keys_of(boards):
-        most = DAY_MS if kind_of(key) is REBUILD else HOUR_MS if name == "b" else 37 * DAY_MS
+        most = HOUR_MS if name == "b" else 37 * DAY_MS
         assert 0 < time_left(boards, key) <= most, key
-
-
-def test_the_time_of_a_rebuild_is_the_one_that_is_listed(boards: Boards) -> None:
-    furnish(boards["b"])
-    break_off_a_rebuild(boards["b"])
-
-    hours = int(re.findall(r"(\d+) hours", REBUILD.ttl or "")[0])
-    left = [time_left(boards, name) for name in keys_of(boards) if kind_of(name) is REBUILD]
-    assert left
-    assert all((hours * 60 - 1) * 60_000 < one <= hours * HOUR_MS for one in left)
 
 
 def test_a_board_of_a_day_goes_though_it_was_configured_or_made_of_others_first(boards: Boards) -> None:
@@ -221,23 +190,6 @@ def test_a_deletion_that_was_broken_off_can_be_repeated(boards: Boards, monkeypa
     board.delete()
 
     assert keys_of(boards) == []
-
-
-def test_a_rebuild_that_was_broken_off_is_finished(boards: Boards) -> None:
-    board = boards["b"]
-    furnish(board)
-
-    def stop(*_: int) -> None:
-        raise BrokenOff
-
-    with pytest.raises(BrokenOff):
-        board.rebuild(stop)
-    assert REBUILD in {kind_of(name) for name in keys_of(boards)}
-    board.rebuild()
-
-    board.check()
-    assert {kind_of(name) for name in keys_of(boards)}.isdisjoint({REBUILD})
-    assert {time_left(boards, name) for name in keys_of(boards) if kind_of(name) not in (EVENTS, CHANGES)} == {-1}
 
 
 @pytest.mark.parametrize("file", sorted(LUA.glob("*.lua")), ids=lambda file: file.name)

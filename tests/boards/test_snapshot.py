@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipeline.boards import Board, BoardChanged, Boards, shards
+from pipeline.boards import Board, BoardChanged, Boards, Ties, shards
 from pipeline.boards import snapshot as snapshots
 from pipeline.boards.follow import Follower, LogLost
 from pipeline.boards.snapshot import Snapshot
@@ -25,10 +25,11 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def state_of(found: Snapshot) -> State:
     rows = list(found.rows())
-    assert [(row.units, row.name) for row in rows] == sorted((row.units or 0, row.name) for row in rows)
+    places = [(row.units or 0, row.arrival + row.name) for row in rows]
+    assert places == sorted(places)
     without = list(found.scoreless())
     assert len({row.name for row in [*rows, *without]}) == len(rows) + len(without)
-    return {row.name: row[1:] for row in [*rows, *without]}
+    return {row.name: (row.units, row.segments, row.features) for row in [*rows, *without]}
 
 
 class Writer:
@@ -81,11 +82,13 @@ class Writer:
         }
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("ties", Ties)
+@pytest.mark.parametrize("seed", range(3))
 def test_a_snapshot_is_of_its_moment_though_others_write_between_any_two_commands(
-    boards: Boards, monkeypatch: pytest.MonkeyPatch, seed: int
+    boards: Boards, monkeypatch: pytest.MonkeyPatch, seed: int, ties: Ties
 ) -> None:
     board = Boards(boards.client)["b"]
+    board.configure(ties=ties)
     writer = Writer(board, seed)
     for _ in range(400):
         writer.change()
@@ -113,6 +116,8 @@ def test_a_snapshot_is_of_its_moment_though_others_write_between_any_two_command
 
     with closing(found):
         assert state_of(found) == writer.state
+        stored: list[bytes] = board.shards.client.execute_command("ZRANGE", board.shards[0].keys[0], 0, -1)
+        assert [row.arrival + row.name for row in found.rows()] == stored
         assert {id_.decode() for id_, _ in found.events()} == writer.events
 
 
@@ -126,7 +131,7 @@ def test_what_is_done_afterwards_is_in_the_log(board: Board) -> None:
         board.remove("ann")
 
         assert [row.units for row in found.rows()] == [10**6]
-        assert [entry[1:] for entry in found.follower.entries()] == [
+        assert [entry[1:6] for entry in found.follower.entries()] == [
             ("set", b"ann", b"1000000", b"2000000", ""),
             ("set", b"ann", b"2000000", b"5000000", ""),
             ("event", b"e1", b"", board_event(board), ""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import redis as redis_py
@@ -138,40 +139,64 @@ def test_another_number_of_shards_is_refused(board: Board, settings: Settings, c
     assert "WZ_BOARD_SHARDS: the boards have 1 shards each, not 4" in refused.stderr
 
 
-def test_a_rebuild_that_was_broken_off_goes_on_where_it_was(large: Board) -> None:
-    large.shards.client.execute_command("ZADD", large.shards[0].keys[0], 5, "eve")
-    steps: list[int] = []
+def test_members_that_no_board_can_have_are_named_and_removed_if_asked_for(board: Board, settings: Settings) -> None:
+    execute, key = board.shards.client.execute_command, board.shards[0].keys[0]
+    execute("ZADD", key, "1.5", "m00001", 7, b"\xff\xfe", "inf", "eve")
 
-    def stop_after(page: int, done: int, total: int) -> None:
-        steps.append(done)
-        if len(steps) == page:
-            raise KeyboardInterrupt
+    refused = wz_board(settings, "rebuild", "b")
+    mended = wz_board(settings, "rebuild", "b", "--remove-invalid")
 
-    with pytest.raises(KeyboardInterrupt):
-        large.rebuild(lambda done, total: stop_after(2, done, total))
-    with pytest.raises(KeyboardInterrupt):
-        large.rebuild(lambda done, total: stop_after(3, done, total))
-    assert steps == [10_000, 20_000, 25_001]
-    large.rebuild()
-    large.check()
+    faults = [
+        "'m00001' has 1.5, which is not a whole number below 2^53",
+        r"'\\xff\\xfe' is no name that a member can have",
+        "'eve' has inf, which is not a whole number below 2^53",
+    ]
+    assert refused.exit_code == 1
+    assert all(fault in refused.stderr for fault in faults)
+    assert "`wz board rebuild b --remove-invalid` remove them" in refused.stderr
+    assert mended.stdout.splitlines() == [*(f"removed: {fault}" for fault in faults), "b: 2,499 members"]
+    assert wz_board(settings, "check", "b").exit_code == 0
 
 
-def test_a_page_that_changed_since_is_read_again(large: Board) -> None:
-    key = large.shards[0].keys[0]
-    steps: list[int] = []
+def test_no_more_than_twenty_are_named(board: Board, settings: Settings) -> None:
+    board.shards.client.execute_command(
+        "ZADD", board.shards[0].keys[0], *(part for number in range(25) for part in ("0.5", f"x{number}"))
+    )
 
-    def stop(done: int, total: int) -> None:
-        steps.append(done)
-        raise KeyboardInterrupt
+    text = wz_board(settings, "rebuild", "b").stderr
 
-    with pytest.raises(KeyboardInterrupt):
-        large.rebuild(stop)
-    large.shards.client.execute_command("ZADD", key, -5, "eve")
-    large.rebuild(lambda done, total: steps.append(done))
+    assert text.count(" has 0.5") == 20
+    assert "; and 5 more." in text
 
-    assert steps == [10_000, 10_000, 20_000, 25_001]
-    large.check()
-    assert large.shards.client.execute_command("KEYS", "*rebuild*") == []
+
+@pytest.mark.parametrize("file", ["b.ndjson", "b.ndjson.gz"])
+def test_a_board_is_exported_to_a_file_and_imported(
+    board: Board, settings: Settings, tmp_path: Path, file: str
+) -> None:
+    path = str(tmp_path / file)
+
+    exported = wz_board(settings, "export", "b", path)
+    imported = wz_board(settings, "import", "copy", path)
+
+    assert (exported.exit_code, exported.stderr.splitlines()[-1]) == (0, "2,500 members")
+    assert (imported.exit_code, imported.stdout) == (0, "copy: 2,500 members\n")
+    shown = wz_board(settings, "export", "copy").stdout
+    assert shown == wz_board(settings, "export", "b").stdout
+    assert shown.count("\n") == 2_501
+    assert "there is a board 'copy' already" in wz_board(settings, "import", "copy", path).stderr
+    assert wz_board(settings, "import", "copy", path, "--replace").exit_code == 0
+
+
+def test_a_file_that_was_cut_short_is_refused(board: Board, settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "b.ndjson.gz"
+    wz_board(settings, "export", "b", str(path))
+    path.write_bytes(path.read_bytes()[:-100])
+
+    refused = wz_board(settings, "import", "copy", str(path))
+
+    assert refused.exit_code == 1
+    assert "Compressed file ended before" in refused.stderr
+    assert wz_board(settings, "show", "copy").exit_code == 1
 
 
 def test_boards_are_copied_renamed_added_up_and_deleted(board: Board, settings: Settings) -> None:

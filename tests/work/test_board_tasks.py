@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis as redis_py
 
-from pipeline.boards import Board, BoardChanged, Boards
+from pipeline.boards import Board, BoardChanged, Boards, BulkChange
+from pipeline.settings import Settings
 from pipeline.work.board_tasks import KINDS, board_work
 from pipeline.work.runner import TaskRunner
 from pipeline.work.tasks import Task, Tasks, TaskState
+
+from .. import stack
+
+#: Enough that a worker is seldom through with them before it is killed.
+MEMBERS = 60_000
 
 
 @pytest.fixture
@@ -23,7 +36,7 @@ def boards(redis: redis_py.Redis) -> Boards:
 
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "board.copy": {"to": "c", "replace": True},
+    "board.copy": {"to": "c", "replace": True, "expires": "2100-01-31T12:00:00Z"},
     "board.rename": {"to": "c", "replace": False},
     "board.union": {"to": "b", "sources": {"src": "2.5"}, "replace": True},
     "board.delete": {},
@@ -55,7 +68,7 @@ def test_a_worker_that_lost_its_last_words_is_no_reason_to_fail(
 
 def test_a_copy_that_may_be_its_own_work_says_so(boards: Boards, redis: redis_py.Redis) -> None:
     tasks = Tasks(redis)
-    task = tasks.create("board.copy", {"to": "c", "replace": False}, "b")
+    task = tasks.create("board.copy", {"to": "c", "replace": False, "expires": "never"}, "b")
     tasks.begin(task.id)
     boards["b"].copy("c")
 
@@ -79,3 +92,34 @@ def test_a_board_that_is_written_to_is_tried_again(
 
     assert tasks[task.id].state is TaskState.WAITING
     assert "was written to" in tasks[task.id].error
+
+
+@contextmanager
+def worker(settings: Settings, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "wz", "worker"]
+    env = {**stack.environ(settings), "WZ_JOBS": ""}
+    with stack.process(command, lambda: True, env, stack.REPOSITORY, log=folder / "worker.log") as started:
+        yield started
+
+
+@pytest.mark.parametrize("kind", ["board.copy", "board.union"])
+def test_a_killed_worker_leaves_no_part_and_another_ends_its_work(
+    boards: Boards, redis: redis_py.Redis, settings: Settings, tmp_path: Path, kind: str
+) -> None:
+    list(boards["src"].apply(BulkChange(f"m{n}", score=Decimal(n)) for n in range(MEMBERS)))
+    tasks = Tasks(redis)
+    subject = {"board.copy": "src", "board.union": "made"}[kind]
+    task = tasks.create(kind, {"to": "made", "sources": {"src": "1"}, "replace": False, "expires": "never"}, subject)
+    with worker(settings, tmp_path) as killed:
+        stack.until(lambda: tasks[task.id].state is not TaskState.WAITING)
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.wait()
+    assert [row.count for row in boards.listed(["made"])] in ([], [MEMBERS])
+
+    with worker(settings, tmp_path):
+        stack.until(lambda: tasks[task.id].state.has_ended)
+
+    ended = tasks[task.id]
+    assert ended.state is TaskState.DONE or "this task's own work" in ended.error
+    assert boards["made"].summary().sum == boards["src"].summary().sum
+    boards["made"].check()

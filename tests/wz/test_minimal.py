@@ -60,6 +60,7 @@ OPTIONAL = [
     "conditional",
     "cors",
     "dates",
+    "decimals",
     "documented",
     "dotenv",
     "debughelpers",

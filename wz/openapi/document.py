@@ -136,7 +136,9 @@ class Document:
         result |= {"parameters": parameters} if parameters else {}
         if body:
             content = {media: self.media(type_, self.inputs) for media, type_ in body.items()}
-            result["requestBody"] = {"content": content} | ({"required": True} if structs or form else {})
+            result["requestBody"] = {"content": content} | (
+                {"required": True} if structs or form or bytes not in body.values() else {}
+            )
         errors = next((one.errors for one in (own, *said) if one.errors), None)
         result["responses"] = self.answers(responses, answer, errors)
         return result | ({"security": security} if security else {})

@@ -16,6 +16,7 @@ from werkzeug.routing import BaseConverter, FloatConverter, IntegerConverter, Pa
 from werkzeug.routing.converters import AnyConverter, UnicodeConverter
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from ..decimals import NUMBER
 from ..http import FORM_TYPES
 from ..routes import VALUE, RouteRow
 
@@ -23,7 +24,7 @@ JSON = dict[str, Any]
 
 # A Decimal is written as a number with all its digits, and read from a number or from the same text in a string.
 DECIMAL_OUT: JSON = {"type": "number"}
-DECIMAL_IN: JSON = {"type": ["number", "string"], "pattern": r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"}
+DECIMAL_IN: JSON = {"type": ["number", "string"], "pattern": NUMBER}
 
 _REF = "#/components/schemas/{name}"
 

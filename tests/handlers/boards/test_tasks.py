@@ -58,7 +58,7 @@ def test_what_is_to_be_answered_later_is_a_task(client: ServiceClient) -> None:
     assert answer.headers["Location"] == f"/boards/old/tasks/{task['id']}"
     assert int(answer.headers["Retry-After"]) > 0
     assert (task["kind"], task["board"], task["state"]) == ("board.copy", "old", "waiting")
-    assert task["arguments"] == {"to": "new", "replace": False}
+    assert task["arguments"] == {"to": "new", "replace": False, "expires": "never"}
     assert [task[name] for name in ("done", "total", "started", "finished", "error", "result")] == [None] * 6
     assert task["links"] == {"self": answer.headers["Location"], "board": "/boards/new"}
     assert client.get(answer.headers["Location"]).json == task
@@ -68,9 +68,11 @@ def test_what_is_to_be_answered_later_is_a_task(client: ServiceClient) -> None:
 
 def test_a_worker_carries_each_kind_out(client: ServiceClient, settings: Settings, tmp_path: Path) -> None:
     with worker(settings, tmp_path):
-        copied = ended(client, client.post("/boards/old/copy", json={"to": "new"}, headers=ASYNC))
-        body = {"sources": {"old": 1, "new": "0.5"}}
-        united = ended(client, client.post("/boards/sum/union", json=body, headers=ASYNC))
+        body = {"to": "new", "expires": "2100-01-31T12:00:00+00:00"}
+        copied = ended(client, client.post("/boards/old/copy", json=body, headers=ASYNC))
+        assert client.get("/boards/new").json["expires"] == "2100-01-31T12:00:00Z"
+        sources = {"sources": {"old": 1, "new": "0.5"}}
+        united = ended(client, client.post("/boards/sum/union", json=sources, headers=ASYNC))
         renamed = ended(client, client.post("/boards/new/rename", json={"to": "newer"}, headers=ASYNC))
         deleted = ended(client, client.delete("/boards/old", headers=ASYNC))
 
@@ -208,3 +210,15 @@ def test_a_large_board_is_trimmed_by_a_worker(client: ServiceClient, settings: S
     assert (task["kind"], task["state"]) == ("board.trim", "done")
     assert task["result"] == {"board": "old", "removed": 1, "count": 1}
     assert client.get("/boards/old/members/bob").json["rank"] == 0
+
+
+@pytest.mark.parametrize("headers", [{}, ASYNC], ids=["now", "later"])
+def test_a_copy_has_an_end_of_its_own(client: ServiceClient, headers: dict[str, str]) -> None:
+    client.put("/boards/old", json={"expires": "2100-01-01T00:00:00Z"})
+
+    for expires in ("2000-01-01T00:00:00Z", "soon"):
+        refused = client.post("/boards/old/copy", json={"to": "new", "expires": expires}, headers=headers)
+        assert (refused.status_code, refused.json["field"]) == (422, "expires")
+    if not headers:
+        assert client.post("/boards/old/copy", json={"to": "new"}).status_code == 200
+        assert client.get("/boards/new").json["expires"] is None
