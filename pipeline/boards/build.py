@@ -78,7 +78,7 @@ class Building:
 
     def add(self, rows: Iterable[Row]) -> None:
         """Write some members, at most `_ROWS`."""
-        for chunk in _chunks(map(self.arrived, rows) if self._for_now.form.ties is Ties.FIRST else rows):
+        for chunk in _chunks(self.arrived(rows)):
             self._add(chunk)
 
     def _add(self, rows: Iterable[Row]) -> None:
@@ -111,13 +111,16 @@ class Building:
         if self.header.sample:
             sample.fill(self.client, self.tag)
 
-    def arrived(self, row: Row) -> Row:
-        """Give a member without an arrival one before now, and after the last one."""
-        if row.units is None:
-            return row
-        number = int.from_bytes(row.arrival) if row.arrival else next(self._free)
-        self._last = max(self._last, number if self._for_now.form.order is Order.ASC else LIMIT - number)
-        return row._replace(arrival=number.to_bytes(ARRIVAL_BYTES))
+    def arrived(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Give members without an arrival one before now, in their order, if the board's ties go by these."""
+        form = self.header.form
+        lowest_first = form.order is Order.ASC
+        for row in rows:
+            if row.units is not None and form.ties is Ties.FIRST:
+                number = int.from_bytes(row.arrival) if row.arrival else next(self._free)
+                row = row._replace(arrival=number.to_bytes(ARRIVAL_BYTES))
+                self._last = max(self._last, number if lowest_first else LIMIT - number)
+            yield row
 
     def write_events(self, events: Iterable[tuple[bytes, bytes]], ms_left: int) -> None:
         """Write the ids of events, which are all forgotten in `ms_left`."""
