@@ -6,7 +6,8 @@
 -- ARGV[3]  the score that the first change's member must have: '' for whatever it is, '*' for any, '-' for none, or units
 --          with spaces between them, for one of these
 -- ARGV[4]  and on, 2 for each board: the form that the caller assumes, where a new board has DEFAULT_PLACES and otherwise
---          zeros; Unix time in ms at which a new board is deleted, 0 for never
+--          zeros, or that form % 64 - 64 if its generation does not matter; Unix time in ms at which a new board is
+--          deleted, 0 for never
 -- after these, 4 for each change: op, member, units, event id or ''
 --
 -- op is set; add; max or min, which set a score only if it is higher, or lower; remove, with units only a member that has
@@ -48,7 +49,8 @@ for i = 1, #KEYS / 2 do
   local version, places, flags, expires, sample, generation, most, logged = unpack_(SETTINGS, board.head, SETTINGS_AT)
   local form = form_of(places, flags, generation)
   local is_held = (flags >= HELD or version == 0) and call('EXISTS', prefix .. KEY_HELD) == 1
-  if is_held or form ~= tonumber(ARGV[2 + 2 * i]) then return redis.error_reply('FORM ' .. form .. ' ' .. i - 1) end
+  local assumed = tonumber(ARGV[2 + 2 * i])
+  if is_held or assumed ~= (assumed < 0 and form % 64 - 64 or form) then return redis.error_reply('FORM ' .. form .. ' ' .. i - 1) end
   flags = flags % HELD
   board.prefix, board.places, board.flags, board.expires = prefix, places, flags, expires
   board.sample, board.most, removes = sample, most, removes or most > 0
