@@ -15,7 +15,7 @@ from .form import Order
 from .queries import Above, AskInfo, Below, Member, Query, Under
 from .scores import StaleShard, shown, to_units
 from .shard import OtherForm
-from .shards import BoardChanged, Progress, Shards, StaleBoard
+from .shards import ATTEMPTS, BoardChanged, Progress, Shards, StaleBoard
 
 
 class Trimmed(Struct, frozen=True):
@@ -41,9 +41,12 @@ def trim(
             pages = _by_score(shards, None, to_units(above, "above", shards.places))
         else:
             pages = _last(shards, keep or 0)
-        removed = 0
+        removed = in_vain = 0
         for members, left in pages:
-            removed += _remove(shards, members)
+            done = _remove(shards, members)
+            removed, in_vain = removed + done, 0 if done else in_vain + 1
+            if in_vain == ATTEMPTS:
+                raise BoardChanged(shards.name)
             if progress is not None:
                 progress(removed, removed + left)
         return Trimmed(shards.name, removed, sum(info.size for [info] in shards.ask(AskInfo())))
@@ -94,7 +97,7 @@ def _remove(shards: Shards, members: Sequence[Member]) -> int:
     for stored, score in members:
         name = shards.form.plain(stored)
         try:
-            member = shards.form.plain(name).decode()
+            member = name.decode()
         except UnicodeDecodeError as exc:
             raise StaleShard(f"the name {shown(name)!r} is no UTF-8") from exc
         by_shard.setdefault(shards.number_of(member), []).append(Change(Op.REMOVE, member, score))
