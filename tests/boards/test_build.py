@@ -437,3 +437,20 @@ def patiently(do: Callable[[], T]) -> T:
         with suppress(BoardChanged):
             return do()
     return do()
+
+
+def test_a_bulk_beside_one_that_replaces_the_board_counts_each_record_once(boards: Boards) -> None:
+    fill(boards["a"], 0)
+    other = Boards(boards.client, boards.shards)["a"]
+    rewards = [BulkChange(f"m{n % MEMBERS}", reward=Decimal(1)) for n in range(100)]
+
+    with beside(lambda: list(other.apply(rewards))) as given:
+        for number in range(3):
+            until_more(given)
+            boards["a"].rename(f"season{number}")
+            until_more(given)
+
+    outcomes = [outcome for some in given for outcome in some]
+    assert [outcome for outcome in outcomes if outcome.error] == []
+    names = ["a", *(f"season{number}" for number in range(3))]
+    assert sum(boards[name].summary().sum for name in names) == len(outcomes)
