@@ -61,7 +61,7 @@ def update_all(
 
     Ranks are those within the shards. The changes of one shard that have replies are atomic, those of several shards
     are not: if one shard refuses or can't be reached, this raises its error, but the others have been changed. One
-    that is of another form, or held, has no replies, so that the caller sends its changes again: `OtherForm` if all are.
+    that is held, or of another form, has no replies: its changes are to be sent again. If all are so, `OtherForm`.
     """
     forms = [(form, expires)]
     calls = [
