@@ -117,6 +117,7 @@ SEGMENT_TREE = Key(
     _AT_ITS_TIME,
     "`Board.delete`; the last member with a score to leave it",
 )
+
 KEYS: tuple[Key, ...] = (
     SCORES,
     TREE,
