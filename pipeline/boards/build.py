@@ -28,7 +28,7 @@ from .hold import held
 from .queries import AskInfo
 from .scores import LIMIT
 from .shard import Shard, put_in_place, staged
-from .shards import Progress, Shards
+from .shards import BoardChanged, Progress, Shards
 from .snapshot import Row
 from .tree import Header
 
@@ -194,7 +194,8 @@ def replace_board(place: Shards, parts: Sequence[Building], may_replace: bool, *
     moves = [(part.shard, shard) for part, shard in zip(parts, place, strict=True)]
     try:
         if isinstance(place.client, Redis):
-            put_in_place(moves, generation, may_replace, True, keeps_scores)
+            if not put_in_place(moves, generation, may_replace, True, keeps_scores) and keeps_scores:
+                raise BoardChanged(place.name)
         else:
             with nullcontext() if may_replace else held(place):
                 if not may_replace and any(info.size for shard in place for info in shard.read(None, AskInfo())):

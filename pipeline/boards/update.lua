@@ -6,8 +6,8 @@
 -- ARGV[3]  the score that the first change's member must have: '' for whatever it is, '*' for any, '-' for none, or units
 --          with spaces between them, for one of these
 -- ARGV[4]  and on, 2 for each board: the form that the caller assumes, where a new board has DEFAULT_PLACES and otherwise
---          zeros, or that form % 64 - 64 if its generation does not matter; Unix time in ms at which a new board is
---          deleted, 0 for never
+--          zeros, or -1 - places for any form with these, also if it is held, which ends then; Unix time in ms at which a
+--          new board is deleted, 0 for never
 -- after these, 4 for each change: op, member, units, event id or ''
 --
 -- op is set; add; max or min, which set a score only if it is higher, or lower; remove, with units only a member that has
@@ -48,9 +48,13 @@ for i = 1, #KEYS / 2 do
   if not board then return redis.error_reply(problem .. ' ' .. i - 1) end
   local version, places, flags, expires, sample, generation, most, logged = unpack_(SETTINGS, board.head, SETTINGS_AT)
   local form = form_of(places, flags, generation)
-  local is_held = (flags >= HELD or version == 0) and call('EXISTS', prefix .. KEY_HELD) == 1
-  local assumed = tonumber(ARGV[2 + 2 * i])
-  if is_held or assumed ~= (assumed < 0 and form % 64 - 64 or form) then return redis.error_reply('FORM ' .. form .. ' ' .. i - 1) end
+  local held, wanted = prefix .. KEY_HELD, tonumber(ARGV[2 + 2 * i])
+  local is_held = (flags >= HELD or version == 0) and call('EXISTS', held) == 1
+  if wanted < 0 then  -- in a transaction, whose caller can't ask again
+    board.held = is_held and held
+    is_held, wanted = false, places == -1 - wanted and form
+  end
+  if is_held or form ~= wanted then return redis.error_reply('FORM ' .. form .. ' ' .. i - 1) end
   flags = flags % HELD
   board.prefix, board.places, board.flags, board.expires = prefix, places, flags, expires
   board.sample, board.most, removes = sample, most, removes or most > 0
@@ -182,6 +186,7 @@ for _, board in ipairs(boards) do
     save(board, expires, segments and segments.flags or board.flags)
   end
   if segments then segments.save() end
+  if board.held then call('DEL', board.held) end
   if board.arrivals then board.arrivals.save(board.size, expires) end
   if board.sampled and #board.sampled > 0 then
     local come, go = Sample()
