@@ -230,7 +230,8 @@ class View:
         rows = [
             Placing(self._shown(row), self._decimal(row.score), rank, place) for place, (row, rank) in enumerate(found)
         ]
-        return Placings(self.name, order, kind, size, rows, [*(names.keys() - {row.member for row in rows})])
+        there = {row.member for row in rows}
+        return Placings(self.name, order, kind, size, rows, [name for name in names if name not in there])
 
     @with_form
     def at_percentile(self, percentile: Decimal, order: Order | None = None) -> AtPercentile:
