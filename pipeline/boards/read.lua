@@ -78,6 +78,49 @@ local function pass_nodes(text, wanted, add_full)
   end
 end
 
+-- How many scores of a leaf are less than a limit that is in its cell.
+local function below_in_leaf(area, r, bits, limit)
+  local call, unpack_, runs, bytes = redis.call, struct.unpack, 2 ^ r, math.ceil((bits - r) / 8)
+  local first, count = area * 8 + 2, 0
+  local offset = limit % 2 ^ (bits - r)
+  local run = (limit - offset) / 2 ^ (bits - r) % runs
+  local entries = call('GETRANGE', KEYS[2], first, first + (run + 1) * RUN_SIZE - 1)
+  for i = 0, run - 1 do count = count + unpack_('<I2', entries, i * RUN_SIZE + 3) end
+  local start, last = unpack_('<I2I2', entries, run * RUN_SIZE + 1)
+  if last == 0 or bytes == 0 then return count end
+  local at, place = first + runs * RUN_SIZE + 2 + start * bytes, 0
+  local slots = call('GETRANGE', KEYS[2], at, at + last * bytes - 1)
+  while place < last do
+    local middle = math.floor((place + last) / 2)
+    if unpack_('<I' .. bytes, slots, middle * bytes + 1) < offset then place = middle + 1 else last = middle end
+  end
+  return count + place
+end
+
+-- Pass the nodes of the scores below a limit. Returns what `pass_nodes` does.
+local function pass_below(text, limit, add_full)
+  local call, unpack_, count, lo, hi = redis.call, struct.unpack, 0, 0, 0
+  local at, target = HEAD_SIZE + 1, HEAD_SIZE + (limit > 0 and NODE_SIZE or 0) + 1  -- the place of the node that may have the limit
+  while true do
+    local n, l, h = unpack_(NODE_SUM, text, at)
+    local below, area, bits, cell = unpack_(NODE_BELOW, text, at + BELOW_AT)
+    if at == target and (n == 0 or limit <= cell * 2 ^ bits) then return count, lo, hi end
+    if at < target or (cell + 1) * 2 ^ bits <= limit then
+      count, lo, hi = count + n, lo + l, hi + h
+      if add_full then add_full(unpack_(NODE_FULL, text, at + FULL_AT)) end
+      if at == target then return count, lo, hi end
+      at = at + NODE_SIZE
+    elseif below ~= DIGITS and below ~= OCTAVES then
+      return count, lo, hi, below, area, bits, cell, below_in_leaf(area, below - LEAF, bits, limit)
+    else
+      local _, exponent = math.frexp(limit)
+      target = below == OCTAVES and math.max(exponent + 31 - bits, 0) or math.floor(limit / 2 ^ (bits - 5)) % 32
+      at, target = 1, target * NODE_SIZE + 1
+      text = call('GETRANGE', KEYS[2], area * 8 + 2, area * 8 + target + NODE_SIZE)
+    end
+  end
+end
+
 -- The sum of the `wanted` lowest scores of a leaf, each less the first unit of the leaf. Of the run that is cut, the
 -- shorter side is read.
 local function cut_leaf(area, r, bits, wanted)
@@ -212,17 +255,12 @@ while ARGV[argument] do
   if by == 'lowest' or by == 'below' then
     -- As a function, this would refer to nine locals outside of it, which costs each call of the script some 5 %.
     if is_stale then return redis.error_reply(IS_STALE) end
-    local wanted
-    if by == 'below' then
-      wanted = call('ZCOUNT', KEYS[1], '-inf', '(' .. x)
-    else
-      wanted = tonumber(x)
-      if wanted < 0 then wanted = math.max(size + wanted, 0) end
-    end
+    local wanted = tonumber(x)  -- a number of scores, or a limit to them
+    if by == 'lowest' and wanted < 0 then wanted = math.max(size + wanted, 0) end
     local add_full, packed_full
     if y == '1' then add_full, packed_full = Full() end
 
-    local count, lo, hi, below, area, bits, cell, left = pass_nodes(head, wanted, add_full)
+    local count, lo, hi, below, area, bits, cell, left = (by == 'lowest' and pass_nodes or pass_below)(head, wanted, add_full)
     local copies, score = 0, 0
     if below == EQUAL then  -- only their number matters
       count, copies, score = count + left, left, cell

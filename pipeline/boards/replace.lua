@@ -42,7 +42,7 @@ for i = 1, #KEYS, 4 do
       version, places, flags, expires, sample, _, most, logged = unpack_(SETTINGS, head, SETTINGS_AT)
     else
       version, places, flags, expires, sample, _, most, logged = unpack(settings)
-      call('SETRANGE', tree, 0, empty)
+      call('SET', tree, empty)
       flags, logged = flags - math.floor(flags / 2) % 2 * 2, 0
       if expires > 0 then call('PEXPIREAT', tree, expires) end
     end
