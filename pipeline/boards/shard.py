@@ -75,7 +75,9 @@ class Shard:
 
     def queue_update(self, client: Redis, pipe: Pipeline, form: Form, change: Change, expires: int) -> None:
         """Put a change into the caller's transaction. Its reply is [code, score]."""
-        UPDATE.queue(client, pipe, self.keys, update_args([(form, expires)], [change], 0, False))
+        args = update_args([(form, expires)], [change], 0, False)
+        args[3] = form.number % 64 - 64  # of any generation, since it can't be tried again
+        UPDATE.queue(client, pipe, self.keys, args)
 
 
 def update(
