@@ -187,7 +187,8 @@ def building(place: Shard, header: Header) -> Iterator[Building]:
     try:
         yield part
     finally:
-        _delete([part.shard])  # what is left of it, if it was not put in its place
+        if not part.is_kept:
+            _delete([part.shard])  # what is left of it, if it was not put in its place
 
 
 def _snapshots(shards: Shards, stack: ExitStack, progress: Progress | None) -> list[Snapshot]:
