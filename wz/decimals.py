@@ -19,10 +19,11 @@ from .errors import Problem
 #: Of a decimal in a string, as a regular expression; so the OpenAPI document says.
 NUMBER = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 
-# What JSON has in it if one of its strings is a number for `Decimal` alone: many other documents have that, too.
+# What JSON has in it if one of its strings is a number for `Decimal` alone; many other documents match, too.
 _ODD = re.compile(rb'"(?:[+.]|[^"\\]*[\s_\\\x80-\xff]|[^"\\]*\.")')
 
-_TEXT: Any = Annotated[str, msgspec.Meta(pattern=NUMBER.replace("$", r"\Z"))] | int | float
+# NaN and infinities are left to who knows whether they make sense.
+_TEXT: Any = Annotated[str, msgspec.Meta(pattern=NUMBER.replace("$", r"\Z|^-?[A-Za-z]+\Z"))] | int | float
 
 
 def texts_of(type_: Any) -> Texts | None:

@@ -126,7 +126,7 @@ def as_task(
     if counts.get(to) and not replace:
         raise BoardExists(to)
     if to:
-        arguments |= {"to": to, "replace": replace}
+        arguments = {"to": to, "replace": replace, **arguments}
     task = its.tasks.create(kind, arguments, name)
     headers = {"Location": _address(request, task), "Retry-After": RETRY_AFTER}
     if is_asked:

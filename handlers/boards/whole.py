@@ -203,7 +203,7 @@ def delete_board(request: Request, board: BoardName) -> Response:
 @needs(Right.MANAGE)
 @operation(responses=NO_BOARD | ACCEPTED | EXISTS | NO_NAME, headers=PREFER)
 def copy(request: Request, board: BoardName, body: CopyTarget) -> Named | Response:
-    """Copy a board with all its scores, features and segments. The copy has an end of its own."""
+    """Copy a board as it is at one moment: scores, settings, features, segments, remembered events; not its end."""
     authorize_board(request, body.to, Right.MANAGE)
     found, expires = services(request).boards[board], _time(body.expires)
     milliseconds(expires)  # refuses one that has passed
@@ -224,7 +224,7 @@ def copy(request: Request, board: BoardName, body: CopyTarget) -> Named | Respon
 @needs(Right.MANAGE)
 @operation(responses=NO_BOARD | ACCEPTED | EXISTS | NO_NAME, headers=PREFER)
 def rename(request: Request, board: BoardName, body: Target) -> Named | Response:
-    """Give a board another name."""
+    """Give a board another name, in one step, with all that belongs to it."""
     authorize_board(request, body.to, Right.MANAGE)
     found = services(request).boards[board]
     return as_task(

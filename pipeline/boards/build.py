@@ -60,8 +60,7 @@ class Building:
         self.ends_ms = int(machine_time() * 1000) + keys.BUILD_HOURS * 3_600_000
         self.header = header
         now = int(machine_time() * 10**6)
-        #: Arrivals for members that come without: parts of a board that is written in its order share them.
-        self.free = count(now - 10**12 if header.form.order is Order.ASC else LIMIT - now)
+        self._free = count(now - 10**12 if header.form.order is Order.ASC else LIMIT - now)
         self._last = 0
         self._units: dict[str | None, array[int]] = defaultdict(lambda: array("q"))
         # As long as it is built: a script that changes it lets its keys expire at this time, and removes no member.
@@ -79,7 +78,7 @@ class Building:
 
     def add(self, rows: Iterable[Row]) -> None:
         """Write some members, at most `_ROWS`."""
-        for chunk in _chunks(self._arrived(rows) if self._for_now.form.ties is Ties.FIRST else rows):
+        for chunk in _chunks(self.arrived(rows)):
             self._add(chunk)
 
     def _add(self, rows: Iterable[Row]) -> None:
@@ -112,12 +111,13 @@ class Building:
         if self.header.sample:
             sample.fill(self.client, self.tag)
 
-    def _arrived(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Give members without an arrival one before now, in their order."""
-        lowest_first = self._for_now.form.order is Order.ASC
+    def arrived(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Give members without an arrival one before now, in their order, if the board's ties go by these."""
+        form = self.header.form
+        lowest_first = form.order is Order.ASC
         for row in rows:
-            if row.units is not None:
-                number = int.from_bytes(row.arrival) if row.arrival else next(self.free)
+            if row.units is not None and form.ties is Ties.FIRST:
+                number = int.from_bytes(row.arrival) if row.arrival else next(self._free)
                 row = row._replace(arrival=number.to_bytes(ARRIVAL_BYTES))
                 self._last = max(self._last, number if lowest_first else LIMIT - number)
             yield row

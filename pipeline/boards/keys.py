@@ -3,6 +3,8 @@
 SHARD is the board's name; on a board that is split it is followed by `:` and the number of the shard. The part in
 braces is the hash tag: all keys of a shard are in one slot of a cluster, so that one script may change them together.
 
+While a board is built beside another one, its keys have `:new:` and its generation after the tag: see build.py.
+
 The scripts take all names from here: see lua.py. A new key belongs in `KEYS`: the scripts that delete, rename and
 expire a board then know it, since `shard_keys` hands them the names.
 """
@@ -62,7 +64,7 @@ ARRIVED = Key(
 CHANGES = Key(
     f"{_TAG}:changes",
     "stream",
-    "changes of members, while somebody follows them: op, member, before, after, in_segment, arrival",
+    "changes, while somebody follows them: op, member, before, after, in_segment, arrival; see `Entry` in follow.py",
     "the board's `logged`, until which changes are followed, or its `expires` if that is earlier",
     "`Board.delete`",
 )

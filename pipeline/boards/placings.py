@@ -22,8 +22,7 @@ def ranked(shards: Shards, members: Collection[str]) -> tuple[list[tuple[Member,
         size = info.size
         found = {Member(place.name, place.score): place.rank for place in places if place is not None}
     else:
-        parts = [[member for member in members if shards.of(member) is shard] for shard in shards]
-        answers = shards.ask_each([[*map(Find, part)] for part in parts])
+        answers = shards.ask_each([[Find(name) for name in members if shards.of(name) is shard] for shard in shards])
         rows = [Member(place.name, place.score) for places in answers for place in places if place is not None]
         found, size = dict.fromkeys(rows, 0), 0
         for first in range(0, max(len(rows), 1), _AT_ONCE):

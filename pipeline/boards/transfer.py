@@ -64,10 +64,8 @@ def import_(shards: Shards, found: Iterable[bytes], may_replace: bool, progress:
     header = _header(settings)
     with ExitStack() as opened:
         parts = [opened.enter_context(building(shard, header)) for shard in shards]
-        for part in parts:
-            part.free = parts[0].free
         waiting: list[list[Row]] = [[] for _ in parts]
-        for done, row in enumerate(rows, 1):
+        for done, row in enumerate(parts[0].arrived(rows), 1):
             number = shards.number_of(row.name.decode())
             waiting[number].append(row)
             if len(waiting[number]) == _TOGETHER:

@@ -36,7 +36,7 @@ from .answers import (
 from .changes import checked_member
 from .cursor import Position
 from .listing import Listed
-from .queries import ALL, AskInfo, At, Below, Find, Found, Info, Lowest, Member, Most, Query
+from .queries import ALL, AskInfo, At, Below, ByRank, Find, Found, Info, Lowest, Member, Most, Query
 from .scores import LIMIT, StaleShard, from_units, is_plain, rounded, shown, to_units
 from .shards import BoardChanged, Meanwhile, Shards, UnknownMember, attempts, with_form
 from .totals import Totals
@@ -230,7 +230,8 @@ class View:
         rows = [
             Placing(self._shown(row), self._decimal(row.score), rank, place) for place, (row, rank) in enumerate(found)
         ]
-        return Placings(self.name, order, kind, size, rows, [*(names.keys() - {row.member for row in rows})])
+        there = {row.member for row in rows}
+        return Placings(self.name, order, kind, size, rows, [name for name in names if name not in there])
 
     @with_form
     def at_percentile(self, percentile: Decimal, order: Order | None = None) -> AtPercentile:
@@ -360,10 +361,13 @@ class View:
         bounds = [Below(least), Below(max(least, end))]
         cuts = self.shards.ask(*bounds)
         for _ in attempts():
-            questions = [[*bounds, *_range(first.count, last.count, Order.ASC)] for first, last in cuts]
+            ranks = [(first.count, last.count) for first, last in cuts]
+            questions = [[*bounds, ByRank(a, a), ByRank(b - 1, b - 1), *_range(a, b, Order.ASC)] for a, b in ranks]
             replies = self.shards.ask_each(questions)
             if cuts == [reply[:2] for reply in replies]:
-                return self._existing([reply[2:] for reply in replies])
+                if not all(_has_ends(reply[2:]) for reply in replies if reply[0].count < reply[1].count):
+                    raise StaleShard("the lowest or the highest score in the set is not the one in the sums")
+                return self._existing([reply[4:] for reply in replies])
             cuts = [reply[:2] for reply in replies]
         raise BoardChanged(self.name)
 
@@ -381,11 +385,11 @@ class View:
         """
         totals = Totals()
         scores: list[int] = []
-        for _, whole, rest, *ends in replies:
+        for answers in replies:
+            _, whole, rest, *_ = answers
             totals += whole - rest
             if whole.count > rest.count:
-                sums = {some.count: some.sum for some in (whole, rest, *ends)}
-                scores += [sums[rest.count + 1] - rest.sum, whole.sum - sums[whole.count - 1]]
+                scores += _ends(answers)
         count, total, squares, _ = totals
         if not count:
             return Statistics(0, Decimal(0), None, None, None, None)
@@ -438,6 +442,19 @@ class View:
             rows.append(Row(self._shown(row), self._decimal(row.score), rank, self._decimal(total)))
         after = cursors.encode(order, Position(found.rows[-1].score, found.rows[-1].name)) if goes_on else None
         return Page(self.name, order, kind, rows, after)
+
+
+def _has_ends(answers: list[Any]) -> bool:
+    """Whether the lowest and the highest member of a range, which come first, have the scores that the sums say."""
+    lowest, highest, *others = answers
+    return [row.score for row in (*lowest, *highest)] == _ends(others)
+
+
+def _ends(answers: list[Any]) -> list[int]:
+    """The lowest and the highest score, of the answers to the questions of `_range`, if there are any."""
+    _, whole, rest, *others = answers
+    sums = {some.count: some.sum for some in (whole, rest, *others)}
+    return [sums[rest.count + 1] - rest.sum, whole.sum - sums[whole.count - 1]]
 
 
 def _range(start: int, end: int, order: Order) -> list[Query]:

@@ -34,17 +34,18 @@ def list_boards(prefix: str) -> None:
 @click.argument("name")
 @one_line_errors
 def show_member(name: str) -> None:
-    """Show what all boards know of the member NAME: its scores, segments and features."""
+    """Show what all boards know of the member NAME: its scores and ranks, segments and features."""
     rows = [
         (
             one.board,
             "-" if one.standing is None else f"{one.standing.score:f}",
+            "-" if one.standing is None else f"{one.standing.rank:,} of {one.standing.count:,}",
             ", ".join(one.segments) or "-",
             encoded(one.features).decode() or "-",
         )
         for one in _boards().of_member(name, sys.maxsize).boards
     ]
-    for line in columns([("board", "score", "segments", "features"), *rows], {0, 2, 3}):
+    for line in columns([("board", "score", "rank", "segments", "features"), *rows], {0, 3, 4}):
         click.echo(line)
 
 

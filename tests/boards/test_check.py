@@ -32,9 +32,9 @@ def scores(tag: str) -> str:
     return name(SCORES, tag)
 
 
-@pytest.fixture(params=Ties)
-def filled(board: Board, request: pytest.FixtureRequest) -> Board:
-    board.configure(sample=100, ties=request.param)
+@pytest.fixture
+def filled(board: Board) -> Board:
+    board.configure(sample=100)
     for number in range(60):
         board.set(f"m{number}", Decimal(number))
     for number in range(0, 60, 2):
@@ -100,9 +100,10 @@ def test_each_kind_of_difference_is_told(filled: Board) -> None:
     assert "in the segment gold, 'm2'" in str(caught.value)
 
 
-def test_a_check_beside_writers_has_no_false_alarm(boards: Boards) -> None:
+@pytest.mark.parametrize("ties", Ties)
+def test_a_check_beside_writers_has_no_false_alarm(boards: Boards, ties: Ties) -> None:
     board, stop = boards["b"], threading.Event()
-    board.configure(sample=100)
+    board.configure(sample=100, ties=ties)
 
     def write() -> None:
         rnd, own = random.Random(7), Boards(boards.client, boards.shards)["b"]

@@ -16,6 +16,7 @@ from pipeline.boards import (
     Board,
     Boards,
     BulkChange,
+    Ties,
     UnknownBoard,
     configure,
     lifecycle,
@@ -81,7 +82,7 @@ def time_left(boards: Boards, name: str) -> int:
 
 def test_every_key_is_listed_and_goes_with_the_board(boards: Boards) -> None:
     board = boards["b"]
-    board.configure(places=3, sample=100)
+    board.configure(places=3, sample=100, ties=Ties.FIRST)
     furnish(board)
 
     with held(board.shards):

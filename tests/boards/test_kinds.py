@@ -8,6 +8,7 @@ from itertools import groupby
 import pytest
 
 from pipeline.boards import Board, BulkChange, Order, RankKind, UnknownBoard, UnknownSegment, View, kinds
+from pipeline.boards.form import Ties
 from pipeline.boards.scores import LIMIT, from_units
 from pipeline.errors import InvalidValue
 
@@ -77,6 +78,21 @@ def test_all_members_can_be_asked_for_in_parts_of_500(filled: Board) -> None:
         filled.standings([])
     with pytest.raises(InvalidValue, match="ask for 1 to 500"):
         filled.standings([str(n) for n in range(501)])
+
+
+@pytest.mark.parametrize("order", Order)
+def test_those_who_came_first_are_before_others_with_the_same_score(board: Board, order: Order) -> None:
+    board.configure(ties=Ties.FIRST, order=order)
+    names = ["zoe", "bob", "ann", "dee"] if len(board.shards) == 1 else ["zoe"]
+    for name in names:
+        board.set(name, Decimal(7))
+
+    found = board.standings([*names, "nobody"])
+    by_competition = board.standings(names, kind=RankKind.COMPETITION)
+
+    assert [(row.member, row.rank) for row in found.members] == [(name, rank) for rank, name in enumerate(names)]
+    assert [(row.member, row.rank) for row in by_competition.members] == [(name, 0) for name in names]
+    assert found.missing == ["nobody"]
 
 
 def test_members_of_a_segment_are_ranked_there(filled: Board) -> None:

@@ -11,11 +11,7 @@ import pytest
 
 from pipeline.boards import Board, Order, View
 from pipeline.boards.answers import Page
-from pipeline.boards.form import LOWEST_FIRST
 from pipeline.errors import InvalidValue
-
-#: Where a tree's string has the board's flags.
-FLAGS_AT = 11
 
 #: Questions whose answer has a rank, the order in which that counts, and the winner, or only the winner.
 QUESTIONS: dict[str, Callable[[View, str], list[Any]]] = {
@@ -35,19 +31,12 @@ def listed(page: Page) -> list[Any]:
     return [page, page.members[0]]
 
 
-def lowest_first(board: Board) -> None:
-    """Give a board the order `asc`."""
-    board.configure()  # so that each shard has a header
-    for shard in board.shards:
-        shard.client.execute_command("SETRANGE", shard.keys[1], FLAGS_AT, bytes([1 | LOWEST_FIRST]))
-
-
 @pytest.fixture(params=["desc", "asc"])
 def winner(request: pytest.FixtureRequest, board: Board) -> str:
     for number, member in enumerate(["low", "middle", "high"], 1):
         board.set(member, Decimal(number))
     if request.param == "asc":
-        lowest_first(board)
+        board.configure(order=Order.ASC)
         return "low"
     return "high"
 
@@ -74,7 +63,8 @@ def test_all_kinds_of_ranks_begin_with_the_winner(board: Board, winner: str) -> 
 def test_who_is_written_gets_the_same_rank_as_who_asks(board: Board, winner: str) -> None:
     score = board.standing(winner).score
 
-    assert board.set(winner, score) == board.standing(winner)
+    written, read = board.set(winner, score), board.standing(winner)
+    assert (written.rank, written.order, written.count) == (read.rank, read.order, read.count)
     assert board.add(winner, Decimal(0)).rank == 0
     assert board.add("middle", Decimal(0), order=Order.ASC) == board.add("middle", Decimal(0), order=Order.ASC)
     assert board.set("low", Decimal(1), order=Order.DESC).rank == 2

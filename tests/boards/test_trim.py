@@ -15,7 +15,6 @@ from pipeline.boards.form import Ties
 from pipeline.errors import InvalidValue
 
 from .test_keys import furnish
-from .test_order import lowest_first
 
 N = 60
 
@@ -137,5 +136,5 @@ def test_writers_meet_a_trimming(filled: Board) -> None:
 
 def test_a_board_whose_order_is_changed_meanwhile_keeps_its_best(filled: Board) -> None:
     with pytest.raises(BoardChanged):
-        filled.trim(keep=10, progress=lambda done, total: lowest_first(filled))
+        filled.trim(keep=10, progress=lambda done, total: filled.configure(order=Order.ASC))
     assert filled.summary().count == N - 7

@@ -96,9 +96,9 @@ def test_what_boards_know_of_a_member_and_its_erasure(board: Board, settings: Se
     erased = wz_board(settings, "erase", "m00001", "--yes")
 
     assert known == [
-        "board  score  segments  features",
-        "b          1  gold      -",
-        'other      -  -         {"age":31,"vip":true}',
+        "board  score            rank  segments  features",
+        "b          1  2,498 of 2,500  gold      -",
+        'other      -               -  -         {"age":31,"vip":true}',
     ]
     assert (refused.exit_code, refused.stdout.splitlines()[0]) == (1, "Erase m00001 from b, other? [y/N]: ")
     assert (erased.exit_code, erased.stdout) == (0, "m00001 is erased from b, other\n")

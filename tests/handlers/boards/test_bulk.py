@@ -23,6 +23,8 @@ from ..conftest import ServiceClient
 
 NDJSON = LINES[0]
 BAD_SCORES = [
+    pytest.param(b'{"member":"cid","score":"1_000"}', "score", id="an underscore in a number"),
+    pytest.param(b'{"member":"cid","score":" 12"}', "score", id="a space before a number"),
     pytest.param(b'{"member":"x","score":"NaN"}', "score", id="NaN"),
     pytest.param(b'{"member":"x","score":0.0000001}', "score", id="too many places"),
     pytest.param(b'{"member":"x","score":9007199254.740992}', "score", id="out of range"),

@@ -6,21 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import redis as redis_py
 
-from pipeline.boards import Boards
-
-from ...boards.test_order import lowest_first
 from ..conftest import ServiceClient
 
 
 @pytest.fixture(params=["desc", "asc"])
-def winner(request: pytest.FixtureRequest, client: ServiceClient, redis: redis_py.Redis) -> str:
+def winner(request: pytest.FixtureRequest, client: ServiceClient) -> str:
     client.put("/boards/r", json={"sample": 100})
     for score, member in enumerate(["low", "middle", "high"], 1):
         client.put(f"/boards/r/members/{member}", json={"score": score})
     if request.param == "asc":
-        lowest_first(Boards(redis)["r"])
+        client.put("/boards/r", json={"order": "asc"})
         return "low"
     return "high"
 

@@ -143,6 +143,33 @@ def test_a_copy_has_all_and_a_life_of_its_own(board: ServiceClient) -> None:
     assert board.get("/boards/c/sum?rank=0&segment=gold").json["sum"] == 0.2
 
 
+def test_a_copy_ends_when_it_is_asked_to_and_not_with_its_board(board: ServiceClient) -> None:
+    end = "2100-01-01T00:00:00Z"
+    board.put("/boards/b", json={"expires": end})
+    board.post("/boards/b/copy", json={"to": "archive"})
+    board.post("/boards/b/copy", json={"to": "other", "expires": end})
+    refused = board.post("/boards/b/copy", json={"to": "third", "expires": "2020-01-01T00:00:00Z"})
+    board.post("/boards/b/rename", json={"to": "c"})
+
+    assert [board.get(f"/boards/{name}").json["expires"] for name in ("archive", "other", "c")] == [None, end, end]
+    assert (refused.status_code, refused.json["field"]) == (422, "expires")
+
+
+@pytest.mark.parametrize(
+    ("sources", "status"),
+    [({"b": 1, "nosuch": 1}, 404), ({"b": "0.00000001"}, 422), ({"b": "1e20"}, 422), ({"b": 1, "c": 1}, 422)],
+)
+def test_a_union_that_is_refused_leaves_what_it_would_have_replaced(
+    board: ServiceClient, sources: dict[str, Any], status: int
+) -> None:
+    board.put("/boards/c/members/zed", json={"score": 5})
+    board.put("/boards/c/members/zed/features", json={"age": 1})
+
+    assert board.post("/boards/c/union", json={"sources": sources, "replace": True}).status_code == status
+    assert board.get("/boards/c").json["sum"] == 5
+    assert board.get("/boards/c/members/zed/features").json == {"age": 1}
+
+
 def test_a_renamed_board_is_where_it_was_named_to(board: ServiceClient) -> None:
     assert board.post("/boards/b/rename", json={"to": "c"}).json == {"board": "c"}
 
