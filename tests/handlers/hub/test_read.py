@@ -16,7 +16,7 @@ from redis.cluster import RedisCluster
 from werkzeug.test import TestResponse
 
 from handlers import create_app
-from handlers.hub.read import MAX_WAIT
+from handlers.following import MAX_WAIT
 from handlers.readers import MAX_READERS, MAX_SHARE, Readers, TooManyReaders
 from pipeline.connection_string import ConnectionString
 from pipeline.hub import Event, Hub
