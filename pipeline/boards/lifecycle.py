@@ -6,6 +6,7 @@ looked at first, and it is built beside: a call that fails changes nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -70,8 +71,9 @@ def _move(shards: Shards, to: Shards, may_replace: bool, progress: Progress | No
 def caught_up(shards: Shards, parts: Sequence[Building], snapshots: Sequence[Snapshot]) -> Iterator[None]:
     """Make the changes that were made meanwhile, and hold the board for the last of them."""
     pairs = list(zip(parts, snapshots, strict=True))
-    while sum(_follow(*pair) for pair in pairs) > _FEW:
-        pass
+    before = math.inf
+    while _FEW < (left := sum(_follow(*pair) for pair in pairs)) < before:  # writers may be faster than this
+        before = left
     with held(shards):
         for part, snapshot in pairs:
             _follow(part, snapshot)
