@@ -17,6 +17,7 @@ from ..store.client import redis_client
 from ..work.tasks import Task, Tasks, TaskState
 from . import terminal
 from .board_file import export_board, import_board
+from .board_follow import follow_board
 from .board_list import erase, list_boards, show_member
 from .terminal import columns, one_line_errors, utc
 
@@ -229,7 +230,7 @@ def _facts(task: Task) -> list[tuple[str, str]]:
     ]
 
 
-for command in (list_boards, show_member, erase, export_board, import_board):
+for command in (list_boards, show_member, erase, export_board, import_board, follow_board):
     board.add_command(command)
 
 
