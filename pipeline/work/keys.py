@@ -38,12 +38,4 @@ TASK_LEASE = Key(
     "8 s from each renewal",
     "its worker at the end of the task",
 )
-LINES = Key(
-    "wz:task-lines:ID",
-    "list",
-    "the lines that a task is to import, in parts that are packed by zlib; in the boards' Redis",
-    f"{KEPT_DAYS} days after they came",
-    "the task, when it has read them",
-)
-
-KEYS = (TASK, UNFINISHED, ENDED, TASK_LEASE, LINES)
+KEYS = (TASK, UNFINISHED, ENDED, TASK_LEASE)
