@@ -106,9 +106,10 @@ def union(
         there = _look_at(source, shards, may_replace)
         source.load_form()
     with ExitStack() as stack:
-        own = [] if may_replace or not _is_there(there) else _snapshots(shards, stack, None)
+        own = [] if may_replace else _snapshots(shards, stack, None)  # there may be features, and no board
         taken = [_snapshots(source, stack, progress) for source in sources]
-        header = header_of(own) if own else _of_sources([header_of(some) for some in taken], new_expires)
+        is_set_up = own and _is_there(there)
+        header = header_of(own) if is_set_up else _of_sources([header_of(some) for some in taken], new_expires)
         # One unit of the source, in units of the board.
         factors = [Fraction(weight) * 10**header.places / 10**source.places for source, weight in sources.items()]
         header = replace(header, generation=new_generation())
