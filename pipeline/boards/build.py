@@ -28,7 +28,7 @@ from .hold import held
 from .queries import AskInfo
 from .scores import LIMIT
 from .shard import Shard, put_in_place, staged
-from .shards import Progress, Shards
+from .shards import BoardChanged, Progress, Shards
 from .snapshot import Row
 from .tree import Header
 
@@ -52,7 +52,12 @@ def new_generation() -> int:
 
 
 class Building:
-    """A shard that is built; `header` has the settings that it is to have, with its generation."""
+    """A shard that is built; `header` has the settings that it is to have, with its generation.
+
+    `is_kept` says that it may be put in its place by others: see above.
+    """
+
+    is_kept = False
 
     def __init__(self, place: Shard, header: Header) -> None:
         self.shard = staged(place, header.generation)
@@ -78,7 +83,7 @@ class Building:
 
     def add(self, rows: Iterable[Row]) -> None:
         """Write some members, at most `_ROWS`."""
-        for chunk in _chunks(self.arrived(rows)):
+        for chunk in _chunks(map(self.arrived, rows) if self._for_now.form.ties is Ties.FIRST else rows):
             self._add(chunk)
 
     def _add(self, rows: Iterable[Row]) -> None:
@@ -111,16 +116,13 @@ class Building:
         if self.header.sample:
             sample.fill(self.client, self.tag)
 
-    def arrived(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Give members without an arrival one before now, in their order, if the board's ties go by these."""
-        form = self.header.form
-        lowest_first = form.order is Order.ASC
-        for row in rows:
-            if row.units is not None and form.ties is Ties.FIRST:
-                number = int.from_bytes(row.arrival) if row.arrival else next(self._free)
-                row = row._replace(arrival=number.to_bytes(ARRIVAL_BYTES))
-                self._last = max(self._last, number if lowest_first else LIMIT - number)
-            yield row
+    def arrived(self, row: Row) -> Row:
+        """Give a member without an arrival one before now, and after the last one."""
+        if row.units is None:
+            return row
+        number = int.from_bytes(row.arrival) if row.arrival else next(self._free)
+        self._last = max(self._last, number if self._for_now.form.order is Order.ASC else LIMIT - number)
+        return row._replace(arrival=number.to_bytes(ARRIVAL_BYTES))
 
     def write_events(self, events: Iterable[tuple[bytes, bytes]], ms_left: int) -> None:
         """Write the ids of events, which are all forgotten in `ms_left`."""
@@ -194,11 +196,14 @@ def replace_board(place: Shards, parts: Sequence[Building], may_replace: bool, *
     moves = [(part.shard, shard) for part, shard in zip(parts, place, strict=True)]
     try:
         if isinstance(place.client, Redis):
-            put_in_place(moves, generation, may_replace, True, keeps_scores)
+            if not put_in_place(moves, generation, may_replace, True, keeps_scores) and keeps_scores:
+                raise BoardChanged(place.name)
         else:
             with nullcontext() if may_replace else held(place):
                 if not may_replace and any(info.size for shard in place for info in shard.read(None, AskInfo())):
                     raise BoardExists(place.name)
+                for part in parts:
+                    part.is_kept = True
                 for move in moves:
                     put_in_place([move], generation, True, True, keeps_scores)
     except ResponseError as exc:

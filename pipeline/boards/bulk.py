@@ -124,11 +124,11 @@ class _Window:
                 )
             except OtherForm as exc:
                 attempt += 1
-                is_held = exc.form == self.shards.form
-                if attempt > ATTEMPTS or (any(made) and not is_held):
+                has_its_places = exc.form.places == self.shards.places  # if it is held, or another board now
+                if attempt > ATTEMPTS or (any(made) and not has_its_places):
                     raise BoardChanged(self.shards.name) from exc
                 self.shards.form = exc.form
-                if not is_held:
+                if not has_its_places:
                     self._prepare()
                 pause(attempt)
                 if attempt > 2:
@@ -136,6 +136,7 @@ class _Window:
                 continue
             except StaleShard as exc:
                 raise StaleBoard(self.shards.name, str(exc)) from exc
+            attempt = 0
             for number, answers in enumerate(replies):
                 made[number] += len(answers)
                 for (change, place), reply in zip(chunk[number], answers, strict=False):

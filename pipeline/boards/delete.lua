@@ -8,6 +8,8 @@
 local deleted = 0
 for i = 1, #KEYS, 2 do
   local prefix = string.sub(KEYS[i], 1, PREFIX_END)
-  for _, name in ipairs(key_names(prefix, 1)) do deleted = deleted + call('UNLINK', prefix .. name) end
+  for _, name in ipairs(key_names(prefix, 1)) do
+    if name ~= KEY_HELD then deleted = deleted + call('UNLINK', prefix .. name) end
+  end
 end
 return deleted

@@ -16,7 +16,7 @@ from .form import Form
 from .lua import BoardScript
 from .queries import Query, read_answers, read_args
 from .scores import StaleShard
-from .shard import READ, UPDATE, Shard, error_of
+from .shard import READ, UPDATE, OtherForm, Shard, error_of
 
 
 def ask_all(shards: Sequence[Shard], form: Form | None, queries: Sequence[Sequence[Query]]) -> list[list[Any]]:
@@ -60,7 +60,8 @@ def update_all(
     """Apply to each shard its own changes, or the first of them: as many as it has replies (see update.lua).
 
     Ranks are those within the shards. The changes of one shard that have replies are atomic, those of several shards
-    are not: if one shard refuses or can't be reached, this raises its error, but the others have been changed.
+    are not: if one shard refuses or can't be reached, this raises its error, but the others have been changed. One
+    that is held, or of another form, has no replies: its changes are to be sent again. If all are so, `OtherForm`.
     """
     forms = [(form, expires)]
     calls = [
@@ -68,7 +69,12 @@ def update_all(
         for shard, some in zip(shards, changes, strict=True)
         if some
     ]
-    done = iter([replies(answer, ranks) for answer in _send_all(UPDATE, calls)])
+    answers = run_all(UPDATE, calls)
+    errors = [answer for answer in answers if isinstance(answer, Exception)]
+    for error in errors:
+        if not isinstance(error, OtherForm) or len(errors) == len(answers):
+            raise error
+    done = iter([[] if isinstance(answer, Exception) else replies(answer, ranks) for answer in answers])
     return [next(done) if some else [] for some in changes]
 
 

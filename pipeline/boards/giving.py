@@ -54,7 +54,8 @@ def give(
     done: list[tuple[Standing, Code]] = []
     for group in [boards] if is_at_once else [[board] for board in boards]:
         replies = _update(group, op, member, value, event, "" if done else expected)
-        done += [_answer(board, member, reply, order) for board, reply in zip(group, replies, strict=True)]
+        places = [board.shards.places for board in group]
+        done += [_answer(*one, member, order) for one in zip(group, replies, places, strict=True)]
     return done
 
 
@@ -92,7 +93,9 @@ def _change(board: Target, op: Op, member: str, value: Decimal, event: str) -> C
 
 
 @with_form  # it may be replaced by another board since the change
-def _answer(board: Target, member: str, reply: Reply, order: Order | None) -> tuple[Standing, Code]:
+def _answer(board: Target, reply: Reply, places: int, member: str, order: Order | None) -> tuple[Standing, Code]:
+    if board.shards.places != places:  # in which the score is
+        raise BoardChanged(board.shards.name)
     score, rank, size = cast(int, reply.score), cast(int, reply.rank), cast(int, reply.size)
     is_kept = reply.code is not Code.DROPPED
     if len(board.shards) > 1 or not is_kept:

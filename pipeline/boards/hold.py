@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from . import keys
 from .lua import BoardScript
+from .shard import Shard
 from .shards import BoardChanged, Shards, attempts
 
 _HOLD = BoardScript("tree.lua", "hold.lua")
@@ -15,8 +16,18 @@ _HOLD = BoardScript("tree.lua", "hold.lua")
 
 @contextmanager
 def held(shards: Shards) -> Iterator[None]:
-    """Hold all shards, for `HOLD_SECONDS` at most. Other writers wait. Raises `BoardChanged` if one of them does so."""
+    """Hold all shards, for `HOLD_SECONDS` at most: other writers wait.
+
+    Raises `BoardChanged` if one of them does so, and at the end if it was not held until then: it took too long, or a
+    transaction of a window job, which can't wait, has changed the board.
+    """
     owner = secrets.token_hex(8)
+    is_held = True
+
+    def end(shard: Shard) -> None:
+        nonlocal is_held
+        is_held = bool(_HOLD.call(shard.client, shard.keys, [owner, 0])) and is_held
+
     with ExitStack() as stack:
         for shard in shards:
             for _ in attempts():
@@ -24,5 +35,7 @@ def held(shards: Shards) -> Iterator[None]:
                     break
             else:
                 raise BoardChanged(shards.name)
-            stack.callback(_HOLD.call, shard.client, shard.keys, [owner, 0])
+            stack.callback(end, shard)
         yield
+    if not is_held:
+        raise BoardChanged(shards.name)

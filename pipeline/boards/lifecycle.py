@@ -6,6 +6,7 @@ looked at first, and it is built beside: a call that fails changes nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -17,14 +18,13 @@ from ..errors import InvalidValue
 from ..store import Redis, ResponseError
 from . import keys
 from .build import BoardExists, Building, batches, new_generation, replace_board
-from .follow import LogLost
 from .form import Order, Ties
 from .hold import held
 from .lua import BoardScript
 from .queries import AskInfo, Info
 from .scores import LIMIT, is_plain, shown
 from .shard import Shard, StaleShard, put_in_place
-from .shards import BoardChanged, Progress, Shards, StaleBoard, UnknownBoard
+from .shards import Progress, Shards, StaleBoard, UnknownBoard
 from .snapshot import Row, Snapshot, kept_up, one_moment
 from .tree import Header
 
@@ -71,8 +71,9 @@ def _move(shards: Shards, to: Shards, may_replace: bool, progress: Progress | No
 def caught_up(shards: Shards, parts: Sequence[Building], snapshots: Sequence[Snapshot]) -> Iterator[None]:
     """Make the changes that were made meanwhile, and hold the board for the last of them."""
     pairs = list(zip(parts, snapshots, strict=True))
-    while sum(_follow(*pair) for pair in pairs) > _FEW:
-        pass
+    before = math.inf
+    while _FEW < (left := sum(_follow(*pair) for pair in pairs)) < before:  # writers may be faster than this
+        before = left
     with held(shards):
         for part, snapshot in pairs:
             _follow(part, snapshot)
@@ -82,10 +83,7 @@ def caught_up(shards: Shards, parts: Sequence[Building], snapshots: Sequence[Sna
 
 def _follow(part: Building, snapshot: Snapshot) -> int:
     """Make the changes that were made since the last call. Returns how many members they are of."""
-    try:
-        rows, events = snapshot.changes()
-    except LogLost as exc:
-        raise BoardChanged(snapshot.board) from exc
+    rows, events = snapshot.changes()
     part.change(rows, events)
     return len(rows)
 
@@ -104,14 +102,16 @@ def union(
             raise InvalidValue(f"the weight of {source.name!r} must be a number of at most 30 digits", field="sources")
     for source in sources:
         there = _look_at(source, shards, may_replace)
-        source.load_form()
     with ExitStack() as stack:
         own = [] if may_replace else _snapshots(shards, stack, None)  # there may be features, and no board
         taken = [_snapshots(source, stack, progress) for source in sources]
-        is_set_up = own and _is_there(there)
-        header = header_of(own) if is_set_up else _of_sources([header_of(some) for some in taken], new_expires)
+        headers = [header_of(some) for some in taken]
+        header = header_of(own) if own and _is_there(there) else _of_sources(headers, new_expires)
         # One unit of the source, in units of the board.
-        factors = [Fraction(weight) * 10**header.places / 10**source.places for source, weight in sources.items()]
+        factors = [
+            Fraction(weight) * 10**header.places / 10**its.places
+            for weight, its in zip(sources.values(), headers, strict=True)
+        ]
         header = replace(header, generation=new_generation())
         parts = [stack.enter_context(building(shard, header)) for shard in shards]
         for number, part in enumerate(parts):
@@ -189,7 +189,8 @@ def building(place: Shard, header: Header) -> Iterator[Building]:
     try:
         yield part
     finally:
-        _delete([part.shard])  # what is left of it, if it was not put in its place
+        if not part.is_kept:
+            _delete([part.shard])  # what is left of it, if it was not put in its place
 
 
 def _snapshots(shards: Shards, stack: ExitStack, progress: Progress | None) -> list[Snapshot]:

@@ -68,7 +68,7 @@ local function pass_nodes(text, wanted, add_full)
     if sign < 0 then count, lo, hi, left = count - n, lo - l, hi - h, n - left end
     if below ~= DIGITS and below ~= OCTAVES then return count, lo, hi, below, area, bits, cell, left end
     first = area * 8 + 2
-    if add_full or left * 2 <= n then
+    if add_full or below == OCTAVES or left * 2 <= n then  -- most scores are in the lowest octaves
       text, at, step, sign = call('GETRANGE', KEYS[2], first, first + 16 * NODE_SIZE - 1), 1, NODE_SIZE, 1
     else
       count, lo, hi, left = count + n, lo + l, hi + h, n - left

@@ -8,7 +8,7 @@
 -- ARGV[4]  '1' if the scores that the new name has stay: they are those of the board
 -- ARGV[5]  and on: see keys.lua
 --
--- Returns 1, or 0 if there is no such board. An error that begins with EXISTS says that the new name has members. Then
+-- Returns 1, or 0 if there is no such board, or if the scores are to stay and it is not held (any more). An error that begins with EXISTS says that the new name has members. Then
 -- nothing is changed. O(segments).
 
 local settings, is_there

@@ -64,6 +64,13 @@ local function Segments(board)
     return work
   end
 
+  -- The number of segments that a member is in.
+  function Segments.of(member)
+    local count = 0
+    for segment in pairs(names) do count = count + call('SISMEMBER', prefix .. KEY_IN_SEGMENT, member) end
+    return count
+  end
+
   function Segments.save()
     for _, tree in pairs(trees) do
       if #tree.moved > 0 then save(tree, expires, 0) end

@@ -74,8 +74,10 @@ class Shard:
         return made
 
     def queue_update(self, client: Redis, pipe: Pipeline, form: Form, change: Change, expires: int) -> None:
-        """Put a change into the caller's transaction. Its reply is [code, score]."""
-        UPDATE.queue(client, pipe, self.keys, update_args([(form, expires)], [change], 0, False))
+        """Put a change into the caller's transaction, for any form with these places. Its reply is [code, score]."""
+        args = update_args([(form, expires)], [change], 0, False)
+        args[3] = -1 - form.places
+        UPDATE.queue(client, pipe, self.keys, args)
 
 
 def update(

@@ -13,7 +13,7 @@ from . import lines
 from .answers import isoformat
 from .build import BoardExists, new_generation, replace_board
 from .configure import Setup, milliseconds
-from .form import Form
+from .form import Form, Ties
 from .lifecycle import building, infos_of
 from .scores import StaleShard
 from .shards import Progress, Shards, StaleBoard, UnknownBoard
@@ -65,9 +65,10 @@ def import_(shards: Shards, found: Iterable[bytes], may_replace: bool, progress:
     with ExitStack() as opened:
         parts = [opened.enter_context(building(shard, header)) for shard in shards]
         waiting: list[list[Row]] = [[] for _ in parts]
-        for done, row in enumerate(parts[0].arrived(rows), 1):
+        for done, row in enumerate(rows, 1):
             number = shards.number_of(row.name.decode())
-            waiting[number].append(row)
+            # In the order of all lines, whichever shard it is on.
+            waiting[number].append(parts[0].arrived(row) if header.form.ties is Ties.FIRST else row)
             if len(waiting[number]) == _TOGETHER:
                 parts[number].add(waiting[number])
                 waiting[number].clear()

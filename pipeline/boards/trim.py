@@ -11,11 +11,11 @@ from ..errors import InvalidValue
 from . import listing
 from .bulk import CHUNK
 from .changes import Change, Code, Op
-from .form import Order
+from .form import Form, Order
 from .queries import Above, AskInfo, Below, Member, Query, Under
 from .scores import StaleShard, shown, to_units
 from .shard import OtherForm
-from .shards import BoardChanged, Progress, Shards, StaleBoard
+from .shards import ATTEMPTS, BoardChanged, Progress, Shards, StaleBoard
 
 
 class Trimmed(Struct, frozen=True):
@@ -33,7 +33,7 @@ def trim(
         raise InvalidValue("exactly one of keep, below and above must say which members to remove", field="keep")
     if keep is not None and keep < 0:
         raise InvalidValue("keep must be a number of members, from 0 up", field="keep")
-    shards.load_form()
+    form = shards.load_form()
     try:
         if below is not None:
             pages = _by_score(shards, to_units(below, "below", shards.places), None)
@@ -41,9 +41,12 @@ def trim(
             pages = _by_score(shards, None, to_units(above, "above", shards.places))
         else:
             pages = _last(shards, keep or 0)
-        removed = 0
+        removed = in_vain = 0
         for members, left in pages:
-            removed += _remove(shards, members)
+            done = _remove(shards, form, members) if shards.form == form else 0  # else this process knows it changed
+            removed, in_vain = removed + done, 0 if done else in_vain + 1
+            if in_vain == ATTEMPTS or shards.form != form:
+                raise BoardChanged(shards.name)
             if progress is not None:
                 progress(removed, removed + left)
         return Trimmed(shards.name, removed, sum(info.size for [info] in shards.ask(AskInfo())))
@@ -88,15 +91,15 @@ def _by_score(shards: Shards, below: int | None, above: int | None) -> Iterator[
         yield members, (lower if below is not None else size - lower) - len(members)
 
 
-def _remove(shards: Shards, members: Sequence[Member]) -> int:
+def _remove(shards: Shards, form: Form, members: Sequence[Member]) -> int:
     """Remove those that still have this score. Returns how many did."""
     by_shard: dict[int, list[Change]] = {}
     for stored, score in members:
-        name = shards.form.plain(stored)
+        name = form.plain(stored)
         try:
-            member = shards.form.plain(name).decode()
+            member = name.decode()
         except UnicodeDecodeError as exc:
             raise StaleShard(f"the name {shown(name)!r} is no UTF-8") from exc
         by_shard.setdefault(shards.number_of(member), []).append(Change(Op.REMOVE, member, score))
-    replies = [shards[number].update(shards.form, changes) for number, changes in by_shard.items()]
+    replies = [shards[number].update(form, changes) for number, changes in by_shard.items()]
     return sum(reply.code is Code.OK for some in replies for reply in some)

@@ -6,7 +6,8 @@
 -- ARGV[3]  the score that the first change's member must have: '' for whatever it is, '*' for any, '-' for none, or units
 --          with spaces between them, for one of these
 -- ARGV[4]  and on, 2 for each board: the form that the caller assumes, where a new board has DEFAULT_PLACES and otherwise
---          zeros; Unix time in ms at which a new board is deleted, 0 for never
+--          zeros, or -1 - places for any form with these, also if it is held, which ends then; Unix time in ms at which a
+--          new board is deleted, 0 for never
 -- after these, 4 for each change: op, member, units, event id or ''
 --
 -- op is set; add; max or min, which set a score only if it is higher, or lower; remove, with units only a member that has
@@ -39,7 +40,7 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
-local boards = {}
+local boards, removes = {}, false
 local is_one = #KEYS == 2
 for i = 1, #KEYS / 2 do
   local prefix = string.sub(KEYS[2 * i - 1], 1, PREFIX_END)
@@ -47,11 +48,16 @@ for i = 1, #KEYS / 2 do
   if not board then return redis.error_reply(problem .. ' ' .. i - 1) end
   local version, places, flags, expires, sample, generation, most, logged = unpack_(SETTINGS, board.head, SETTINGS_AT)
   local form = form_of(places, flags, generation)
-  local is_held = (flags >= HELD or version == 0) and call('EXISTS', prefix .. KEY_HELD) == 1
-  if is_held or form ~= tonumber(ARGV[2 + 2 * i]) then return redis.error_reply('FORM ' .. form .. ' ' .. i - 1) end
+  local held, wanted = prefix .. KEY_HELD, tonumber(ARGV[2 + 2 * i])
+  local is_held = (flags >= HELD or version == 0) and call('EXISTS', held) == 1
+  if wanted < 0 then  -- in a transaction, whose caller can't ask again
+    board.held = is_held and held
+    is_held, wanted = false, places == -1 - wanted and form
+  end
+  if is_held or form ~= wanted then return redis.error_reply('FORM ' .. form .. ' ' .. i - 1) end
   flags = flags % HELD
   board.prefix, board.places, board.flags, board.expires = prefix, places, flags, expires
-  board.sample, board.most = sample, most
+  board.sample, board.most, removes = sample, most, removes or most > 0
   if math.floor(flags / 2) % 2 == 1 then board.segments = Segments(board) end
   if math.floor(flags / FIRST_COME) % 2 == 1 then board.arrivals = Arrivals(board) end
   if sample > 0 then board.sampled = {} end  -- names that came or went
@@ -63,7 +69,7 @@ end
 -- one of them adds something, and none if they only remove. Without removals, the first one below is right; otherwise it
 -- is one of these two, which change nothing.
 local first = 4 + 2 * #boards
-local adds, removes = false, false
+local adds = false
 for i = first, #ARGV, 4 do
   if ARGV[i] == 'remove' or ARGV[i] == 'leave' then removes = true else adds = true end
 end
@@ -86,6 +92,14 @@ local function follow(board, member, name, before, after)
   end
   if not after then call('HDEL', board.prefix .. KEY_FEATURES, member) end
   return board.segments and board.segments.follow(member, after, name, other) or 0
+end
+
+-- Leave a board as it was before the one change of it that was made.
+local function undo(board)
+  local change, gone = board.change, board.gone
+  if gone then apply(board, 'set', gone[2], gone[3]) end
+  if change then apply(board, change[3] and 'set' or 'remove', change[2], change[3] or '') end
+  if #board.moved > 0 then save(board, board.expires, board.segments and board.segments.flags or board.flags) end
 end
 
 local now
@@ -129,7 +143,12 @@ for i = first, #ARGV, 4 do
       apply(board, 'remove', name)
       code = 'dropped'
     elseif before ~= after then
-      work = work + follow(board, member, name, before, after)
+      if is_one then
+        work = work + follow(board, member, name, before, after)
+      else  -- what follows is not undone if another board refuses
+        board.change = {member, name, before, after}
+        work = work + (board.segments and board.segments.of(member) or 0)
+      end
       after = after or before
     elseif code == 'ok' then
       code = 'kept'
@@ -138,7 +157,11 @@ for i = first, #ARGV, 4 do
       local is_done, score = apply(board, 'remove', last)
       if is_done == 'ok' then  -- else set and tree disagree about it, which `check` finds
         local other = board.arrivals and string.sub(last, ARRIVAL_BYTES + 1) or last
-        work, dropped[other] = work + 1 + follow(board, other, last, score, false), true
+        if is_one then
+          work, dropped[other] = work + 1 + follow(board, other, last, score, false), true
+        else
+          board.gone = {other, last, score}
+        end
       end
     end
   end
@@ -149,18 +172,21 @@ for i = first, #ARGV, 4 do
   if ARGV[2] == '1' then replies[#replies + 1], replies[#replies + 2] = false, false end  -- filled in below
   if is_one then
     if work >= MOST_WORK then break end
-  else
-    if not (is_no_refusal[code] and after) then return replies end
-    if work > MOST_WORK then return redis.error_reply('MUCH ') end
+  elseif work > MOST_WORK or not (is_no_refusal[code] and after) then
+    for _, other in ipairs(boards) do undo(other) end
+    return work > MOST_WORK and redis.error_reply('MUCH ') or replies
   end
 end
 
 for _, board in ipairs(boards) do
+  if board.change then follow(board, unpack(board.change)) end
+  if board.gone then follow(board, board.gone[1], board.gone[2], board.gone[3], false) end
   local prefix, expires, segments = board.prefix, board.expires, board.segments
   if #board.moved > 0 or segments and segments.is_changed then
     save(board, expires, segments and segments.flags or board.flags)
   end
   if segments then segments.save() end
+  if board.held then call('DEL', board.held) end
   if board.arrivals then board.arrivals.save(board.size, expires) end
   if board.sampled and #board.sampled > 0 then
     local come, go = Sample()

@@ -36,7 +36,7 @@ from .answers import (
 from .changes import checked_member
 from .cursor import Position
 from .listing import Listed
-from .queries import ALL, AskInfo, At, Below, ByRank, Find, Found, Info, Lowest, Member, Most, Query
+from .queries import ALL, AskInfo, At, Below, ByRank, Count, Find, Found, Info, Lowest, Member, Most, Query
 from .scores import LIMIT, StaleShard, from_units, is_plain, rounded, shown, to_units
 from .shards import BoardChanged, Meanwhile, Shards, UnknownMember, attempts, with_form
 from .totals import Totals
@@ -94,17 +94,21 @@ class View:
         """Rank a member in each of the usual ways. O(log n). Raises `UnknownMember`."""
         order = self._order(order)
         score, _, name = self._find(member)
-        below, up_to, whole = Below(score, True), Below(score + 1, True), Lowest(ALL, True)
-        replies = self.shards.ask(below, up_to, whole, At(score, name), Find(member))
-        if score not in [found.score for *_, found in replies if found]:
+        of_set = Count(score), Count(score + 1), AskInfo(), At(score, name), Find(member)
+        of_sums = (Below(score + (order is Order.DESC), True), Lowest(ALL, True)) if len(self.shards) == 1 else ()
+        replies = self.shards.ask(*of_set, *of_sums)
+        if score not in [found.score for *_, found in (reply[:5] for reply in replies) if found]:
             raise Meanwhile(self.name)
-        if not all(low.count <= at <= not_high.count - bool(found) for low, not_high, _, at, found in replies):
-            raise StaleShard("the ranks in the set are not those in the sums")
-        lower, not_higher, all_ = (sum((reply[i] for reply in replies), Totals()) for i in range(3))
-        better = lower if order is Order.ASC else all_ - not_higher
-        rank = sum(reply[3] for reply in replies)
-        dense: int | None = better.distinct  # on several shards, those of each
-        if len(self.shards) > 1:
+        lower, not_higher, rank = (sum(reply[i] for reply in replies) for i in (0, 1, 3))
+        size = sum(reply[2].size for reply in replies)
+        better = lower if order is Order.ASC else size - not_higher
+        dense: int | None
+        if of_sums:
+            below, all_ = replies[0][5:]
+            dense = below.distinct if order is Order.ASC else all_.distinct - below.distinct
+            if dense > better:
+                raise StaleShard("the ranks in the set are not those in the sums")
+        else:
             try:
                 dense = len(kinds.different(self.shards, score, order))
             except InvalidValue:
@@ -113,11 +117,11 @@ class View:
             member=member,
             score=self._decimal(score),
             order=order,
-            count=all_.count,
-            ordinal=rank if order is Order.ASC else all_.count - 1 - rank,
-            competition=better.count,
+            count=size,
+            ordinal=rank if order is Order.ASC else size - 1 - rank,
+            competition=better,
             dense=dense,
-            percentile=rounded(Fraction(50 * (lower.count + not_higher.count), all_.count), 6),
+            percentile=rounded(Fraction(50 * (lower + not_higher), size), 6),
         )
 
     # -- lists ---------------------------------------------------------------------------------------------------------

@@ -41,9 +41,10 @@ TASK_LEASE = Key(
 LINES = Key(
     "wz:task-lines:ID",
     "list",
-    "the lines that a task is to import, in parts that are packed by zlib; in the boards' Redis",
+    "the lines that a task is to import, in parts that are packed by zlib; in the boards' Redis. The task has ID as an "
+    "argument",
     f"{KEPT_DAYS} days after they came",
-    "the task, when it has read them",
+    "the end of the task",
 )
 
 KEYS = (TASK, UNFINISHED, ENDED, TASK_LEASE, LINES)

@@ -32,6 +32,7 @@ from pipeline.boards import (
     shard,
 )
 from pipeline.boards.changes import Change, Op
+from pipeline.boards.hold import held
 from pipeline.boards.shard import OtherForm
 from pipeline.errors import InvalidValue
 from pipeline.settings import Settings
@@ -451,3 +452,39 @@ def patiently(do: Callable[[], T]) -> T:
         with suppress(BoardChanged):
             return do()
     return do()
+
+
+def test_a_bulk_beside_one_that_replaces_the_board_counts_each_record_once(boards: Boards) -> None:
+    fill(boards["a"], 0)
+    other = Boards(boards.client, boards.shards)["a"]
+    rewards = [BulkChange(f"m{n % MEMBERS}", reward=Decimal(1)) for n in range(100)]
+
+    with beside(lambda: list(other.apply(rewards))) as given:
+        for number in range(3):
+            until_more(given)
+            boards["a"].rename(f"season{number}")
+            until_more(given)
+
+    outcomes = [outcome for some in given for outcome in some]
+    assert [outcome for outcome in outcomes if outcome.error] == []
+    names = ["a", *(f"season{number}" for number in range(3))]
+    assert sum(boards[name].summary().sum for name in names) == len(outcomes)
+
+
+def test_a_transaction_that_can_t_wait_goes_on_and_ends_the_hold(redis: redis_py.Redis) -> None:
+    fill(Boards(redis)["a"], 1, 3)
+    board = Boards(redis)["a"]
+    board.summary()
+    Boards(redis)["a"].copy("other").rename("a", replace=True)  # another generation
+
+    def write_while_it_is_held() -> None:
+        with redis.pipeline() as pipe, held(board.shards):
+            board.queue_update(pipe, Op.ADD, "m1", Decimal(5))
+            assert pipe.execute() == [[b"ok", 6_000_000]]
+
+    with pytest.raises(BoardChanged):
+        write_while_it_is_held()
+
+    assert board.standing("m1").score == 6
+    board.rebuild()
+    board.check()

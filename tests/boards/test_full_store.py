@@ -24,7 +24,8 @@ def test_members_segments_and_boards_go(board: Board, boards: Boards) -> None:
         assert board.summary().count == total - 1
         assert board.features("m0005") == {}
         assert board.segments_of("m0004") == []
-        board.check()
+    board.check()
+    with full(boards.client):
         board.delete()
         with pytest.raises(UnknownBoard):
             board.summary()

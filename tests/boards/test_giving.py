@@ -185,3 +185,22 @@ def test_split_boards_of_one_server_are_changed_in_one_step(redis: redis_py.Redi
     assert boards["b"].standing("m7").score == 7
     answer = boards["b"].add("m6", Decimal(1), also=[boards["all"]])
     assert (answer.rank, answer.count) == (boards["b"].standing("m6").rank, 20)
+
+
+def test_who_makes_room_on_one_board_stays_if_another_refuses(redis: redis_py.Redis) -> None:
+    boards = Boards(redis)
+    boards["b"].configure(most=1)
+    boards["b"].set("old", Decimal(1))
+    boards["b"].join("old", "gold")
+    boards["b"].set_features("old", {"age": 31})
+    boards["top"].set("new", Decimal(9_007_199_254))
+
+    with pytest.raises(InvalidValue, match="range of the board 'top'"):
+        boards["b"].add("new", Decimal(2), also=[boards["top"]])
+    assert boards["b"].features("old") == {"age": 31}
+    assert boards["b"].segment("gold").summary().count == boards["b"].summary().count == 1
+
+    boards["b"].add("new", Decimal(2), also=[boards["other"]])
+    assert [row.member for row in boards["b"].page().members] == ["new"]
+    assert (boards["b"].features("old"), boards["b"].segments()) == ({}, [])
+    boards["b"].check()

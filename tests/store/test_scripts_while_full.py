@@ -125,6 +125,12 @@ def removal_with_an_addition(client: redis_py.Redis) -> Callable[[], object]:
     return lambda: shard.update(Form(), changes)
 
 
+def member_in_place_of_another(client: redis_py.Redis) -> Callable[[], object]:
+    board = board_of(client)
+    board.configure(sample=0, most=20)
+    return lambda: board.set("new", Decimal(99))
+
+
 def other_features(client: redis_py.Redis) -> Callable[[], object]:
     board = board_of(client)
     return lambda: board.set_features("m1", {"name": "x" * 100}, replace=True)
@@ -181,6 +187,7 @@ ADDS: list[tuple[str, Prepare]] = [
     ("update.lua", reward_after_old_events),
     ("update.lua", first_member),
     ("update.lua", removal_with_an_addition),
+    ("update.lua", member_in_place_of_another),
     ("features.lua", other_features),
     ("configure.lua", another_sample),
     ("follow.lua", followed),
