@@ -14,7 +14,6 @@ from .boards.parameters import DECIMAL
 from .cross_origin import allow_pages
 from .error_table import PROBLEMS
 from .hub.canonical_path import CanonicalPath
-from .hub.read import MAX_WAIT
 from .hub.xml_errors import answer_unmatched
 from .log_fields import keep_facts
 from .outage import ANSWERED, RESPONSES, UNSAFE_RESPONSES, count_writes, outage
@@ -49,7 +48,7 @@ def create_app(settings: Settings | None = None) -> App:
         config={
             "MAX_CONTENT_LENGTH": MAX_CONTENT_LENGTH,
             "MAX_BULK_LENGTH": MAX_BULK_LENGTH,
-            "MAX_WAIT": MAX_WAIT,
+            "MAX_WAIT": following.MAX_WAIT,
             "TAIL_SECONDS": following.TAIL_SECONDS,
         },
     )

@@ -5,18 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
-from pipeline.store import OUTAGES
 from pipeline.store.clock import machine_time
 from pipeline.store.offsets import OFFSET
 from wz import Problem, Request, Response
 from wz.sse import ServerSentEvent, event_stream
 
 from .auth import signed_by, token_of
-from .outage import AWAY
+from .outage import ANSWERED, AWAY
 from .readers import RETRY_AFTER, Place, TooManyReaders
 from .services import services
 
@@ -25,6 +24,11 @@ SHARE_TAKEN = "too many readers wait with tokens of this rule: try again after R
 
 #: Seconds between two comments on a stream that has no events: below `proxy_read_timeout` in nginx.conf.
 COMMENT = 15
+
+#: Seconds that a long poll may wait: below `proxy_read_timeout` in nginx.conf.
+MAX_WAIT = 20
+
+Wait = Annotated[int, msgspec.Meta(ge=0, le=MAX_WAIT, description="Seconds to wait for an event if none is there")]
 
 #: Seconds after which a stream ends. Its client connects again, perhaps to a process that has less to do.
 TAIL_SECONDS = 300
@@ -51,11 +55,11 @@ class Followed:
     wait: Callable[[str, float, Callable[[], bool]], bool]
 
 
-def begin_after(request: Request, query: TailQuery) -> str:
+def begin_after(request: Request, after: str, kind: Any = After) -> str:
     """Return after what a stream begins: the Last-Event-ID of a client that connects again, otherwise `after`."""
     last_id = request.headers.get("Last-Event-ID")
     try:
-        return msgspec.convert(last_id, After) if last_id else query.after
+        return str(msgspec.convert(last_id, kind)) if last_id else after
     except msgspec.ValidationError:
         raise Problem(422, "Last-Event-ID must be the id of an event of this stream", field="Last-Event-ID") from None
 
@@ -97,7 +101,7 @@ def _events(followed: Followed, after: str, place: Place, end: float) -> Iterato
                 return
             if not page and not followed.wait(after, min(COMMENT, left), place.is_over):
                 yield None
-    except OUTAGES:  # the client connects again, and then gets the error as a status
+    except ANSWERED:  # the client connects again, and then gets the error as a status
         return
 
 

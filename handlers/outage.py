@@ -51,7 +51,7 @@ UNSAFE_RESPONSES = {
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 #: Errors that this answers. With the last three, nothing was changed.
-ANSWERED = (*OUTAGES, RedisUnavailable, EnvironmentClash, BoardChanged)
+ANSWERED: tuple[type[Exception], ...] = (*OUTAGES, RedisUnavailable, EnvironmentClash, BoardChanged)
 
 
 def count_writes(app: App) -> None:

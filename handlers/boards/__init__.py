@@ -2,7 +2,7 @@
 
 from wz.encoded_slash import restore_names
 
-from . import boards, bulk, features, members, ranks, tasks, transfer, trim, whole
+from . import boards, bulk, changes, features, members, ranks, tasks, transfer, trim, whole
 
 __all__ = ["blueprints"]
 
@@ -16,6 +16,7 @@ blueprints = (
     tasks.blueprint,
     transfer.blueprint,
     trim.blueprint,
+    changes.blueprint,
 )
 
 for blueprint in blueprints:

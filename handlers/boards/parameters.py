@@ -112,7 +112,7 @@ def revalidated(view: F) -> F:
     return private(etag(weak=True)(view))
 
 
-_strings = JSON(decimal_format="string")
+_numbers, _strings = JSON(), JSON(decimal_format="string")
 
 
 def written(answer: T, query: Exact) -> T | Response:
@@ -120,6 +120,11 @@ def written(answer: T, query: Exact) -> T | Response:
     if query.exact is Numbers.NUMBER:
         return answer
     return Response(_strings.encode(answer), mimetype="application/json")
+
+
+def text(answer: Any, query: Exact) -> str:
+    """Return an answer as JSON, with the decimals as the query asks."""
+    return (_strings if query.exact is Numbers.STRING else _numbers).dumps(answer)
 
 
 def told(request: Request, answer: T, query: Exact) -> T | Response:

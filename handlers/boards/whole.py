@@ -228,7 +228,7 @@ def copy(request: Request, board: BoardName, body: CopyTarget) -> Named | Respon
 @needs(Right.MANAGE)
 @operation(responses=NO_BOARD | ACCEPTED | EXISTS | NO_NAME, headers=PREFER)
 def rename(request: Request, board: BoardName, body: Target) -> Named | Response:
-    """Give a board another name, in one step, with all that belongs to it."""
+    """Give a board another name, with all that belongs to it."""
     authorize_board(request, body.to, Right.MANAGE)
     found = services(request).boards[board]
     return as_task(

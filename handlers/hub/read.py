@@ -22,6 +22,7 @@ from ..following import (
     After,
     Followed,
     TailQuery,
+    Wait,
     begin_after,
     follow,
     take_place,
@@ -33,18 +34,13 @@ from ..services import services
 from ..times import json_time
 from .parameters import NO_HUB, GroupName, HubName
 
-#: Seconds that a long poll may wait: below `proxy_read_timeout` in nginx.conf.
-MAX_WAIT = 20
-
 blueprint = Blueprint("reading", url_prefix="/hubs")
 protect(blueprint, hub_paths=True, right=Right.LISTEN)
 
 
 class EventsQuery(Page):
     after: After = "0"
-    wait: Annotated[
-        int, msgspec.Meta(ge=0, le=MAX_WAIT, description="Seconds to wait for an event if none is there")
-    ] = 0
+    wait: Wait = 0
 
 
 class EventDocument(msgspec.Struct):
@@ -122,7 +118,7 @@ def tail(request: Request, hub: HubName, partition: int, query: TailQuery) -> Re
     again.
     """
     found = services(request).hubs[hub]
-    after = _resolved(found, partition, begin_after(request, query))
+    after = _resolved(found, partition, begin_after(request, query.after))
 
     def page(after: str) -> list[tuple[str, str]]:
         events = paging.page(found, partition, after, 100)

@@ -70,7 +70,7 @@ def tail(request: Request, name: OutputName, query: TailQuery) -> Response:
     again.
     """
     output = StreamOutput(services(request).redis, name)
-    after = begin_after(request, query)
+    after = begin_after(request, query.after)
     latest = output.latest()  # which also checks that there is such an output
     after = latest if after == "@latest" else after
 

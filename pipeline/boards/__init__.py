@@ -26,3 +26,5 @@ from .shards import UnknownBoard as UnknownBoard
 from .shards import UnknownMember as UnknownMember
 from .shards import UnknownSegment as UnknownSegment
 from .view import View as View
+from .watch import Changed as Changed
+from .watch import Changes as Changes

@@ -25,6 +25,7 @@ from .shard import update
 from .shards import NotInSegment, Progress, Shards, UnknownMember, check_name, refused, with_form
 from .trim import Trimmed
 from .view import View
+from .watch import Changes
 
 T = TypeVar("T")
 
@@ -211,6 +212,17 @@ class Board(View):
     def segments_of(self, member: str) -> list[str]:
         """Return the names of the segments that a member is in, sorted. O(segments of the board)."""
         return features.segments_of(self.shards.of(member), checked_member(member))
+
+    # -- changes -------------------------------------------------------------------------------------------------------
+
+    @with_form
+    def changes(self, position: str = "") -> Changes:
+        """Follow what becomes of the members from a position on, which came with a change, or from now on.
+
+        First `read` it, then the board, which has all that was changed before; each change of which it tells is an
+        absolute one, so nothing is counted twice. Raises `UnknownBoard`; `InvalidValue` for what is no position.
+        """
+        return Changes(self.shards, position)
 
     # -- whole boards --------------------------------------------------------------------------------------------------
 

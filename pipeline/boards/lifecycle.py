@@ -6,6 +6,7 @@ looked at first, and it is built beside: a call that fails changes nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -70,8 +71,9 @@ def _move(shards: Shards, to: Shards, may_replace: bool, progress: Progress | No
 def caught_up(shards: Shards, parts: Sequence[Building], snapshots: Sequence[Snapshot]) -> Iterator[None]:
     """Make the changes that were made meanwhile, and hold the board for the last of them."""
     pairs = list(zip(parts, snapshots, strict=True))
-    while sum(_follow(*pair) for pair in pairs) > _FEW:
-        pass
+    before = math.inf
+    while _FEW < (left := sum(_follow(*pair) for pair in pairs)) < before:  # writers may be faster than this
+        before = left
     with held(shards):
         for part, snapshot in pairs:
             _follow(part, snapshot)
@@ -101,10 +103,10 @@ def union(
     for source in sources:
         there = _look_at(source, shards, may_replace)
     with ExitStack() as stack:
-        own = [] if may_replace or not _is_there(there) else _snapshots(shards, stack, None)
+        own = [] if may_replace else _snapshots(shards, stack, None)  # there may be features, and no board
         taken = [_snapshots(source, stack, progress) for source in sources]
         headers = [header_of(some) for some in taken]
-        header = header_of(own) if own else _of_sources(headers, new_expires)
+        header = header_of(own) if own and _is_there(there) else _of_sources(headers, new_expires)
         # One unit of the source, in units of the board.
         factors = [
             Fraction(weight) * 10**header.places / 10**its.places

@@ -20,8 +20,7 @@ from deploy import servers
 from deploy.nginx import TLS, render_nginx
 from deploy.up import DEPLOY
 from handlers.app import MAX_BULK_LENGTH, MAX_CONTENT_LENGTH
-from handlers.following import COMMENT
-from handlers.hub.read import MAX_WAIT
+from handlers.following import COMMENT, MAX_WAIT
 from handlers.readers import MAX_READERS
 
 from ..stack import PATIENCE, free_port, process

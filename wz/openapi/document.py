@@ -202,6 +202,8 @@ class Document:
                 content = {errors: {}} if errors else {"application/problem+json": {"schema": self.problem}}
             elif isinstance(text, Content):
                 content = {text.media_type: self.media(text.type, self.outputs)} if text.type is not None else {}
+                if content and media_type and code == (status or 200):  # two kinds of answer: Accept says which
+                    content.setdefault(media_type, self.media(type_, self.outputs))
             elif media_type and code != 304 and code == (status or code):
                 content = {media_type: self.media(type_, self.outputs)}
             description = text.description if isinstance(text, Content) else text
