@@ -222,6 +222,7 @@ def test_the_view_keeps_its_signature() -> None:
 def test_a_tag_without_a_character_is_a_text() -> None:
     asked = preconditions("PUT", {"If-Match": '"", "a"', "If-None-Match": 'W/""'})
 
-    assert asked.if_match is not None and asked.if_none_match is not None
+    assert asked.if_match is not None
+    assert asked.if_none_match is not None
     assert asked.if_match.as_set() == {"", "a"}
     assert (asked.if_none_match.as_set(), asked.if_none_match.as_set(include_weak=True)) == (set(), {""})
