@@ -10,6 +10,7 @@ import msgspec
 from pipeline.boards import BoardExists, UnknownBoard
 from pipeline.boards.answers import isoformat
 from pipeline.errors import InvalidValue
+from pipeline.work.lines import drop_lines_of
 from pipeline.work.tasks import Task, TaskState, UnknownTask
 from wz import Blueprint, Request, Response
 from wz.json import JSON
@@ -102,12 +103,15 @@ def as_task(
     to: str = "",
     replace: bool = False,
     one_step: bool = False,
+    size: int = 0,
+    prepare: Callable[[], Mapping[str, Any]] = dict,
     **arguments: Any,
 ) -> T | Response:
     """Do the work `now`, if it is little; else, or with `Prefer: respond-async`, let a worker do it, and answer 202.
 
     `kind` is one of board_tasks.py, with its `arguments`. `reads` are the boards that must be there, and whose members
-    the work is on, unless it is `one_step` for any number of them; `to` is the board that it makes, if it makes one.
+    the work is on, unless it is `one_step` for any number of them; `size` is how many more it is on. `to` is the board
+    that it makes, if it makes one. `prepare` is called if there is to be a task, and returns more arguments.
     What would be refused for a board that is not there, or that is there, is refused at once: `UnknownBoard`,
     `BoardExists`; also `TooManyTasks`.
     """
@@ -116,7 +120,7 @@ def as_task(
     names = [its.boards[read].name for read in reads]
     counts = {row.name: row.count for row in its.boards.listed([*names, *filter(None, [to])])}
     is_asked = ASYNC in _preferences(request)
-    if not is_asked and (one_step or sum(counts.get(read, 0) for read in names) < SMALL):
+    if not is_asked and (one_step or size + sum(counts.get(read, 0) for read in names) < SMALL):
         return now()
     if to in names:
         raise InvalidValue(f"the board {to!r} can't be made from itself", field="to")
@@ -127,7 +131,7 @@ def as_task(
         raise BoardExists(to)
     if to:
         arguments = {"to": to, "replace": replace, **arguments}
-    task = its.tasks.create(kind, arguments, name)
+    task = its.tasks.create(kind, {**arguments, **prepare()}, name)
     headers = {"Location": _address(request, task), "Retry-After": RETRY_AFTER}
     if is_asked:
         headers["Preference-Applied"] = ASYNC
@@ -171,6 +175,7 @@ def cancel(request: Request, board: BoardName, id: str) -> Response:
     """Cancel a task. What it was to make is not made; what was there before stays."""
     found = services(request).tasks.cancel(_find(request, board, id).id)
     if found.state.has_ended:
+        drop_lines_of(services(request).boards.client, found)
         return Response(status=204)
     return Response(status=202, headers={"Location": _address(request, found), "Retry-After": RETRY_AFTER})
 

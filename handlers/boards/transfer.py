@@ -11,8 +11,9 @@ import msgspec
 from werkzeug.exceptions import UnsupportedMediaType
 
 from pipeline.boards import Summary
-from pipeline.boards.lines import Line, Settings
+from pipeline.boards.lines import Line, Settings, read
 from pipeline.hub.rules import Right
+from pipeline.work.lines import drop_lines, put_lines
 from wz import Blueprint, Request, Response
 from wz.caching import cache_control
 from wz.openapi import Content, operation
@@ -21,6 +22,7 @@ from wz.records import LINES, MEMORY_BYTES, RECORD_BYTES
 from ..auth import needs, protect
 from ..services import services
 from .parameters import NO_BOARD, NO_NAME, BoardName, Exact, written
+from .tasks import ACCEPTED, PREFER, as_task
 from .whole import EXISTS
 
 blueprint = Blueprint("board-transfer", url_prefix="/boards/<board>")
@@ -59,15 +61,43 @@ def _together(lines: Iterator[bytes]) -> Iterator[bytes]:
 @operation(
     body={LINES[0]: Settings | Line},
     responses={415: f"the lines are not {LINES[0]}", 422: "a line can't be taken; the text names it, and `field`"}
+    | ACCEPTED
     | EXISTS,
+    headers=PREFER,
 )
 def import_board(request: Request, board: BoardName, query: Importing) -> Summary | Response:
-    """Make a board of the lines that an export wrote. All lines are read first: if one is wrong, nothing is changed."""
+    """Make a board of the lines that an export wrote. All lines are read first: if one is wrong, nothing is changed.
+
+    Many lines are kept for a worker, which makes the board; then only the first is looked at before the answer.
+    """
     if request.mimetype not in LINES:
         raise UnsupportedMediaType(f"send the lines as {LINES[0]}")
     request.max_content_length = request.app.config["MAX_BULK_LENGTH"]
+    boards, kept = services(request).boards, list[str]()
     with SpooledTemporaryFile(MEMORY_BYTES) as body:
         while part := request.stream.read(RECORD_BYTES):
             body.write(part)
         body.seek(0)
-        return written(services(request).boards[board].import_(body, replace=query.replace), query)
+        settings, _ = read(body)
+        body.seek(0)
+
+        def prepare() -> dict[str, str]:
+            kept.append(put_lines(boards.client, body))
+            return {"lines": kept[0]}
+
+        try:
+            return as_task(
+                request,
+                "board.import",
+                board,
+                lambda: written(boards[board].import_(body, replace=query.replace), query),
+                reads=[],
+                to=board,
+                replace=query.replace,
+                size=settings.members,
+                prepare=prepare,
+            )
+        except BaseException:
+            for id in kept:
+                drop_lines(boards.client, id)
+            raise

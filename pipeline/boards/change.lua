@@ -15,11 +15,9 @@ local function open(scores, key, places, expires, prefix)
   elseif string.sub(head, 1, 4) ~= MAGIC then
     return nil, IS_OLD
   end
-  local negative, rest = {unpack_(NODE, head, HEAD_SIZE + 1)}, {unpack_(NODE, head, HEAD_SIZE + NODE_SIZE + 1)}
   local size = call('ZCARD', scores)
-  if negative[SIZE] + rest[SIZE] ~= size then return nil, IS_STALE end
-  return {scores = scores, key = key, head = head, size = size, known = {}, moved = {},
-    nodes = {[HEAD_SIZE] = negative, [HEAD_SIZE + NODE_SIZE] = rest}}
+  if unpack_('<I4', head, HEAD_SIZE + 1) + unpack_('<I4', head, HEAD_SIZE + NODE_SIZE + 1) ~= size then return nil, IS_STALE end
+  return {scores = scores, key = key, head = head, size = size, known = {}, moved = {}, nodes = {}}
 end
 
 -- Add a score to the leaf of a node (by = 1), or remove it (by = -1). Returns 1 if there is no other such score, else 0;
@@ -66,7 +64,8 @@ local function change(tree, score, by)
   repeat
     node = nodes[at]
     if not node then
-      node = {unpack_(NODE, call('GETRANGE', tree.key, at, at + NODE_SIZE - 1))}
+      local is_root = at < AREAS_AT
+      node = {unpack_(NODE, is_root and tree.head or call('GETRANGE', tree.key, at, at + NODE_SIZE - 1), is_root and at + 1 or 1)}
       nodes[at] = node
     end
     count = node[SIZE]
@@ -163,12 +162,15 @@ local function save(tree, expires, flags)
     return
   end
   for at, node in pairs(tree.nodes) do
-    if at >= AREAS_AT then call('SETRANGE', key, at, struct.pack(NODE, unpack(node))) end
+    local packed = struct.pack(NODE, unpack(node))
+    if at < AREAS_AT then
+      tree.head = string.sub(tree.head, 1, at) .. packed .. string.sub(tree.head, at + NODE_SIZE + 1)
+    else
+      call('SETRANGE', key, at, packed)
+    end
   end
   local version, places = unpack_('<I6B', tree.head, SETTINGS_AT)
-  call('SETRANGE', key, 0, MAGIC .. struct.pack('<I6BB', version + 1, places, flags) ..
-    string.sub(tree.head, SETTINGS_AT + 8, HEAD_SIZE) .. struct.pack(NODE, unpack(tree.nodes[HEAD_SIZE])) ..
-    struct.pack(NODE, unpack(tree.nodes[HEAD_SIZE + NODE_SIZE])))
+  call('SETRANGE', key, 0, MAGIC .. struct.pack('<I6BB', version + 1, places, flags) .. string.sub(tree.head, SETTINGS_AT + 8))
   if expires > 0 then
     for _, name in ipairs({tree.scores, key}) do call('PEXPIREAT', name, expires) end
   end

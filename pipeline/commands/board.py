@@ -14,9 +14,11 @@ from ..boards import Boards, Order
 from ..boards.scores import is_plain
 from ..boards.view import PAGE
 from ..store.client import redis_client
+from ..work.lines import drop_lines_of
 from ..work.tasks import Task, Tasks, TaskState
 from . import terminal
 from .board_file import export_board, import_board
+from .board_follow import follow_board
 from .board_list import erase, list_boards, show_member
 from .terminal import columns, one_line_errors, utc
 
@@ -201,8 +203,10 @@ def task(id: str) -> None:
 @one_line_errors
 def cancel(id: str) -> None:
     """Cancel the task ID. What it was to make is not made."""
-    ended = _tasks().cancel(id).state.has_ended
-    click.echo(f"{id} is cancelled" if ended else f"{id} runs, and will be cancelled soon")
+    task = _tasks().cancel(id)
+    if task.state.has_ended:
+        drop_lines_of(Boards.from_settings(terminal.settings_for_redis()).client, task)
+    click.echo(f"{id} is cancelled" if task.state.has_ended else f"{id} runs, and will be cancelled soon")
 
 
 def _tasks() -> Tasks:
@@ -229,7 +233,7 @@ def _facts(task: Task) -> list[tuple[str, str]]:
     ]
 
 
-for command in (list_boards, show_member, erase, export_board, import_board):
+for command in (list_boards, show_member, erase, export_board, import_board, follow_board):
     board.add_command(command)
 
 

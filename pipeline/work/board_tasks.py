@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from itertools import chain
 from typing import Any, Literal
 
 from ..boards import BoardChanged, BoardExists, Boards, UnknownBoard
 from ..errors import PipelineError
-from .runner import TryLater, Work
+from ..store.client import RedisUnavailable
+from .lines import drop_lines_of, lines_of
+from .runner import Cancelled, TryLater, Work
 from .tasks import Progress, Task
 
 BoardWork = Callable[[Boards, Task, Progress], Any]
@@ -70,6 +73,25 @@ def rebuild(boards: Boards, task: Task, progress: Progress) -> Any:
     return found.summary()
 
 
+def import_(boards: Boards, task: Task, progress: Progress) -> Any:
+    found = boards[task.subject]
+    lines = lines_of(boards.client, task.arguments["lines"])
+    first = next(lines, None)
+    if first is None:  # dropped when all was done; or they have waited for too long
+        if task.run == 1:
+            raise PipelineError("the lines are gone: send them again")
+        return found.summary()
+    try:
+        with _own_board(task):
+            made = found.import_(chain([first], lines), replace=task.arguments["replace"], progress=progress)
+    except (PipelineError, Cancelled) as exc:
+        if not isinstance(exc, (*PASSING, RedisUnavailable)):  # then it is tried again
+            drop_lines_of(boards.client, task)
+        raise
+    drop_lines_of(boards.client, task)
+    return made
+
+
 #: By the name of its kind.
 KINDS: Mapping[str, BoardWork] = {
     "board.copy": copy,
@@ -78,6 +100,7 @@ KINDS: Mapping[str, BoardWork] = {
     "board.delete": delete,
     "board.trim": trim,
     "board.rebuild": rebuild,
+    "board.import": import_,
 }
 
 

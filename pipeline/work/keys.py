@@ -38,4 +38,13 @@ TASK_LEASE = Key(
     "8 s from each renewal",
     "its worker at the end of the task",
 )
-KEYS = (TASK, UNFINISHED, ENDED, TASK_LEASE)
+LINES = Key(
+    "wz:task-lines:ID",
+    "list",
+    "the lines that a task is to import, in parts that are packed by zlib; in the boards' Redis. The task has ID as an "
+    "argument",
+    f"{KEPT_DAYS} days after they came",
+    "the end of the task",
+)
+
+KEYS = (TASK, UNFINISHED, ENDED, TASK_LEASE, LINES)

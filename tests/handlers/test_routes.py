@@ -15,4 +15,4 @@ def test_every_route_can_be_written(settings: Settings) -> None:
     assert len(written) == len(rows) > 100
     (summary,) = (row for row in written if row["endpoint"] == "boards.summary")
     assert (summary["rule"], summary["arguments"]) == ("/boards/<board>", {"board": "default"})
-    assert summary["handlers"]["GET"]["arguments"]["query"] == "handlers.boards.parameters.Exact"
+    assert summary["handlers"]["GET"]["arguments"]["query"] == "handlers.boards.parameters.InSegment"

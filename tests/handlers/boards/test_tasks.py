@@ -21,6 +21,7 @@ from ... import stack
 from ..conftest import ServiceClient
 
 ASYNC = {"Prefer": "respond-async"}
+NDJSON = "application/x-ndjson"
 
 
 @pytest.fixture(autouse=True)
@@ -222,3 +223,49 @@ def test_a_copy_has_an_end_of_its_own(client: ServiceClient, headers: dict[str, 
     if not headers:
         assert client.post("/boards/old/copy", json={"to": "new"}).status_code == 200
         assert client.get("/boards/new").json["expires"] is None
+
+
+def test_an_import_is_made_by_a_worker(
+    client: ServiceClient, settings: Settings, tmp_path: Path, redis: redis_py.Redis
+) -> None:
+    lines = client.get("/boards/old/export").data
+    sent = {"data": lines, "content_type": NDJSON}
+
+    accepted = client.post("/boards/new/import", headers=ASYNC, **sent)
+    assert (accepted.status_code, accepted.json["kind"]) == (202, "board.import")
+    assert client.get("/boards/new").status_code == 404
+    with worker(settings, tmp_path):
+        task = ended(client, accepted)
+
+    assert (task["state"], task["links"]["board"]) == ("done", "/boards/new")
+    assert task["result"] == client.get("/boards/new").json
+    assert client.get("/boards/new/export").data == lines
+    assert redis.keys("wz:task-lines:*") == []
+
+
+def test_an_import_that_is_cancelled_keeps_no_lines(client: ServiceClient, redis: redis_py.Redis) -> None:
+    lines = client.get("/boards/old/export").data
+    accepted = client.post("/boards/new/import", data=lines, content_type=NDJSON, headers=ASYNC)
+    assert len(redis.keys("wz:task-lines:*")) == 1
+
+    assert client.delete(accepted.headers["Location"]).status_code == 204
+    assert redis.keys("wz:task-lines:*") == []
+
+
+def test_what_an_import_refuses_at_once_is_not_kept(client: ServiceClient, redis: redis_py.Redis) -> None:
+    lines = client.get("/boards/old/export").data
+
+    for path, data, status in (("old", lines, 409), ("new", b"{}", 422), ("a%20b", lines, 422)):
+        answer = client.post(f"/boards/{path}/import", data=data, content_type=NDJSON, headers=ASYNC)
+        assert answer.status_code == status
+    assert (Tasks(redis).all(), redis.keys("wz:task-lines:*")) == ([], [])
+
+
+def test_many_lines_are_imported_by_a_task(client: ServiceClient, redis: redis_py.Redis) -> None:
+    head = client.get("/boards/old/export").data.splitlines()[0].replace(b'"members":2', b'"members":%d' % SMALL)
+    lines = b"".join(b'{"member":"m%d","score":%d}\n' % (n, n) for n in range(SMALL))
+
+    answer = client.post("/boards/new/import", data=head + b"\n" + lines, content_type=NDJSON)
+
+    assert answer.status_code == 202
+    assert [task.kind for task in Tasks(redis).all("new")] == ["board.import"]

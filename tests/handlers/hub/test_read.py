@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis as redis_py
 from redis.cluster import RedisCluster
-from werkzeug.test import TestResponse
 
 from handlers import create_app
 from handlers.following import MAX_WAIT
@@ -28,6 +25,7 @@ from wz.live_server import LiveServer
 
 from ... import stack
 from ..conftest import ServiceClient
+from ..following import Tail, Waiting
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -36,25 +34,6 @@ pytestmark = pytest.mark.cluster
 
 URL = "/hubs/events/partitions/1"
 OFFSETS = "/hubs/events/consumergroups/$Default/partitions/1/offset"
-
-
-class Waiting(threading.Thread):
-    """A request that is under way; `result` is its answer."""
-
-    def __init__(self, client: ServiceClient, path: str) -> None:
-        super().__init__()
-        self.client = client
-        self.path = path
-        self.answer: TestResponse | None = None
-        self.start()
-
-    def run(self) -> None:
-        self.answer = self.client.get(self.path)
-
-    def result(self) -> Any:
-        self.join(stack.PATIENCE)
-        assert self.answer is not None
-        return self.answer.json
 
 
 def until_blocked(redis: redis_py.Redis) -> None:
@@ -128,35 +107,6 @@ def test_a_time_will_do_for_an_offset(client: ServiceClient, hub: Hub) -> None:
         hub.append([Event(str(ms).encode())], partition=1, enqueued_ms=ms)
 
     assert [event["body"] for event in client.get(f"{URL}/events?after=2000").json["events"]] == ["2000", "3000"]
-
-
-class Tail:
-    """A client of server-sent events that reads them one by one."""
-
-    def __init__(self, client: ServiceClient, path: str, **headers: str) -> None:
-        self.answer = client.get(path, headers=headers, buffered=False)
-        assert (self.answer.status_code, self.answer.mimetype) == (200, "text/event-stream")
-        self._lines = self._read()
-
-    def _read(self) -> Iterator[str]:
-        rest = ""
-        for chunk in self.answer.iter_encoded():
-            *lines, rest = (rest + chunk.decode()).split("\n")
-            yield from lines
-
-    def next(self) -> tuple[str, dict[str, Any]]:
-        """Return the id and the data of the next event."""
-        fields = {}
-        for line in self._lines:
-            name, _, value = line.partition(": ")
-            if line and name:
-                fields[name] = value
-            elif "data" in fields:
-                return fields["id"], json.loads(fields["data"])
-        raise EOFError
-
-    def close(self) -> None:
-        self.answer.close()
 
 
 @pytest.mark.core
