@@ -42,7 +42,7 @@ class Importing(Exact):
 def export_board(request: Request, board: BoardName) -> Response:
     """Write a whole board as lines: its settings, then each member with its score, segments and features.
 
-    All is of one moment of each shard. The first line has the number of those that follow: what is shorter is not whole.
+    Each shard is of one moment. The first line has the number of those that follow; what is shorter is not whole.
     """
     found = services(request).boards[board]
     lines = found.export()

@@ -103,10 +103,10 @@ def union(
     for source in sources:
         there = _look_at(source, shards, may_replace)
     with ExitStack() as stack:
-        own = [] if may_replace or not _is_there(there) else _snapshots(shards, stack, None)
+        own = [] if may_replace else _snapshots(shards, stack, None)  # there may be features, and no board
         taken = [_snapshots(source, stack, progress) for source in sources]
         headers = [header_of(some) for some in taken]
-        header = header_of(own) if own else _of_sources(headers, new_expires)
+        header = header_of(own) if own and _is_there(there) else _of_sources(headers, new_expires)
         # One unit of the source, in units of the board.
         factors = [
             Fraction(weight) * 10**header.places / 10**its.places

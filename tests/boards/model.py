@@ -251,7 +251,7 @@ class Models:
         """On one server all boards change or none; on a cluster those before the one that refuses."""
         for name in names:
             self[name].to_units(value)
-        before, done = deepcopy(self.all), []
+        before, done = deepcopy(self.all), list[tuple[Code, int | None]]()
         for name in names:
             try:
                 code, score = self[name].change(op, member, value, event, "" if done else expected)
@@ -300,8 +300,8 @@ class Models:
         for part, weight in zip(parts, sources.values(), strict=True):
             for member, score in part.units.items():
                 sums[member] = sums.get(member, Fraction()) + score * Fraction(weight) / 10**part.places
-        for member, score in sums.items():
-            units = score * 10**new.places
+        for member, total in sums.items():
+            units = total * 10**new.places
             if units.denominator != 1 or abs(units) >= LIMIT:
                 raise Refused(InvalidValue)
             new.units[member] = int(units)

@@ -204,6 +204,20 @@ def test_a_union_into_a_board_that_was_set_up_keeps_what_it_has(boards: Boards) 
     board.check()
 
 
+def test_a_union_keeps_features_that_came_before_the_board(boards: Boards) -> None:
+    boards["a"].configure(places=2, order=Order.ASC)
+    boards["a"].set("ann", Decimal(1))
+    board = boards["u"]
+    board.set_features("ann", {"age": 1})
+    board.set_features("dee", {"age": 2})
+
+    made = board.union({"a": Decimal(1)})
+
+    assert (made.places, made.order, made.sum) == (2, Order.ASC, Decimal(1))
+    assert (board.features("ann"), board.features("dee")) == ({"age": 1}, {"age": 2})
+    board.check()
+
+
 @pytest.mark.parametrize("how", ["copy", "rename"])
 @pytest.mark.parametrize("order", Order)
 def test_who_came_first_is_the_better_one_under_another_name_too(boards: Boards, how: str, order: Order) -> None:
