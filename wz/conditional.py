@@ -88,7 +88,11 @@ def _second(time: datetime) -> datetime:
 
 
 def _tags(header: str | None) -> ETags | None:
-    return None if header is None else parse_etags(header)
+    if header is None:
+        return None
+    found = parse_etags(header)
+    strong, both = found.as_set(), found.as_set(include_weak=True)  # in which Werkzeug has None for `""`
+    return ETags({tag or "" for tag in strong}, {tag or "" for tag in both - strong}, found.star_tag)
 
 
 def _matches(tags: ETags, tag: str | None, *, weakly: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -50,6 +51,9 @@ def refuse(request: Request) -> None:
     if request.method != "PUT":
         refuse_conditions(request)
 
+
+#: That of settings in an ETag; no `*` in quotes, and no two of them.
+_VERSION = re.compile(r"[0-9.]+")
 
 EXISTS = {409: "there is a board of that name, and `replace` is false"}
 
@@ -173,7 +177,7 @@ def _wanted(request: Request) -> list[str] | None:
         return None
     if asked.if_match.star_tag:
         return [ANY]
-    return [tag.partition("/")[0] for tag in asked.if_match.as_set()]
+    return [version for tag in asked.if_match.as_set() if _VERSION.fullmatch(version := tag.partition("/")[0])]
 
 
 @blueprint.get("/<board>")

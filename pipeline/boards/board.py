@@ -334,7 +334,7 @@ class Board(View):
 
         Raises `BoardExists`, or `InvalidValue` that names the line and the field; then nothing is changed.
         """
-        transfer.import_(self.shards, lines, replace, progress)
+        transfer.import_(self.shards, lines, replace, progress, self.expires)
         return self.summary()
 
     def rebuild(self, progress: Progress | None = None, *, remove_invalid: bool = False) -> list[str]:

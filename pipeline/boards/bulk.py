@@ -11,7 +11,7 @@ from itertools import islice
 
 from msgspec import UNSET, Struct, UnsetType
 
-from ..errors import InvalidValue
+from ..errors import InvalidValue, PipelineError
 from .changes import SETS, Change, Code, Op, Reply, checked_event, checked_member
 from .fanout import update_all
 from .form import Ties
@@ -60,23 +60,34 @@ def apply(
     shards: Shards, changes: Iterable[BulkChange | Outcome], *, remember_ms: int, expires: int
 ) -> Iterator[Outcome]:
     changes = iter(changes)
-    under_way: deque[Future[list[Outcome]]] = deque()
+    under_way: deque[tuple[_Window, Future[list[Outcome]]]] = deque()
+
+    def ended() -> list[Outcome]:
+        window, future = under_way.popleft()
+        outcomes = future.result()
+        if shards.form != window.form:  # the writer's thread has learnt another one
+            shards.form = window.form
+        return outcomes
+
     with ThreadPoolExecutor(1, "board-bulk") as writer:  # Redis works on one window while Python reads the next one
         while records := list(islice(changes, WINDOW)):
             window = _Window(shards, records, remember_ms, expires)
             # In this context, so that what it writes counts as this request's, and is logged with its id.
-            under_way.append(writer.submit(copy_context().run, window.write))
+            under_way.append((window, writer.submit(copy_context().run, window.write)))
             if len(under_way) > 1:
-                yield from under_way.popleft().result()
+                yield from ended()
         while under_way:
-            yield from under_way.popleft().result()
+            yield from ended()
 
 
 class _Window:
-    """Records, and the changes that they ask for, by shard, each with its place among the records."""
+    """Records, and the changes that they ask for, by shard, each with its place among the records.
+
+    `form` is the one that the board has, or is thought to have, and that the changes' units are of.
+    """
 
     def __init__(self, shards: Shards, records: Sequence[BulkChange | Outcome], remember_ms: int, expires: int) -> None:
-        self.shards = shards
+        self.shards, self.form = shards, shards.form
         self.records = records
         self.remember_ms = remember_ms
         self.expires = expires
@@ -84,11 +95,11 @@ class _Window:
 
     def _prepare(self) -> None:
         is_sure = False  # whether the board has these places
-        places, shards = self.shards.places, len(self.shards)
+        places, shards = self.form.places, len(self.shards)
         self.outcomes: list[Outcome | None] = [None] * len(self.records)
         self.changes: list[list[tuple[Change, int]]] = [[] for _ in range(shards)]
         members: set[str] = set()
-        is_of_sets = self.shards.form.ties is Ties.NAME
+        is_of_sets = self.form.ties is Ties.NAME
         for place, record in enumerate(self.records):
             if isinstance(record, Outcome):
                 self.outcomes[place] = record
@@ -96,7 +107,9 @@ class _Window:
             try:
                 change = change_of(record, places)
             except InvalidValue as exc:
-                if not is_sure and self.shards.load_form().places != places:
+                if not is_sure:
+                    self.form = self.shards.load_form()
+                if self.form.places != places:
                     self._prepare()
                     return
                 is_sure = True
@@ -117,17 +130,18 @@ class _Window:
             try:
                 replies = update_all(
                     self.shards.all,
-                    self.shards.form,
+                    self.form,
                     [[change for change, _ in some] for some in chunk],
                     remember_ms=self.remember_ms,
                     expires=self.expires,
                 )
             except OtherForm as exc:
                 attempt += 1
-                has_its_places = exc.form.places == self.shards.places  # if it is held, or another board now
+                has_its_places = exc.form.places == self.form.places  # if it is held, or another board now
                 if attempt > ATTEMPTS or (any(made) and not has_its_places):
-                    raise BoardChanged(self.shards.name) from exc
-                self.shards.form = exc.form
+                    self._give_up(made, BoardChanged(self.shards.name))
+                    break
+                self.form = exc.form
                 if not has_its_places:
                     self._prepare()
                 pause(attempt)
@@ -135,7 +149,8 @@ class _Window:
                     self.shards.heal()
                 continue
             except StaleShard as exc:
-                raise StaleBoard(self.shards.name, str(exc)) from exc
+                self._give_up(made, StaleBoard(self.shards.name, str(exc)))
+                break
             attempt = 0
             for number, answers in enumerate(replies):
                 made[number] += len(answers)
@@ -143,12 +158,19 @@ class _Window:
                     self.outcomes[place] = self._outcome(change, reply)
         return [outcome for outcome in self.outcomes if outcome is not None]
 
+    def _give_up(self, made: Sequence[int], error: PipelineError) -> None:
+        """Refuse what was not made; raise the error if that is all, since it then says what was done: nothing."""
+        if not any(made):
+            raise error
+        for first, some in zip(made, self.changes, strict=True):
+            for change, place in some[first:]:
+                self.outcomes[place] = Outcome(change.member, error=str(error))
+
     def _outcome(self, change: Change, reply: Reply) -> Outcome:
         if error := refused(reply.code, change, self.shards.name):
-            if not isinstance(error, InvalidValue):
-                raise error
-            return Outcome(change.member, error=str(error), field=error.field)
-        score = None if reply.score is None else from_units(reply.score, self.shards.places)
+            field = error.field if isinstance(error, InvalidValue) else None
+            return Outcome(change.member, error=str(error), field=field)
+        score = None if reply.score is None else from_units(reply.score, self.form.places)
         is_dropped = reply.code is Code.DROPPED
         return Outcome(change.member, score, reply.code is Code.OK, reply.code is Code.SAME, is_dropped)
 

@@ -166,7 +166,7 @@ local function save(tree, expires, flags)
     if at < AREAS_AT then
       tree.head = string.sub(tree.head, 1, at) .. packed .. string.sub(tree.head, at + NODE_SIZE + 1)
     else
-      call('SETRANGE', key, at, packed)
+      call('SETRANGE', key, at, node.is_moved and packed or string.sub(packed, 1, BELOW_AT))
     end
   end
   local version, places = unpack_('<I6B', tree.head, SETTINGS_AT)

@@ -56,7 +56,9 @@ for i = 1, #KEYS, 2 do
     form = form_of(wanted, flags, generation), expires = expires, sample = sample, most = most, version = version + 1,
     head = MAGIC .. struct.pack(SETTINGS, version + 1, wanted, flags, expires, sample, generation, most, logged)}
 end
-if ARGV[8] == '*' and is_new or ARGV[8] == 'none' and not is_new then return redis.error_reply('CHANGED') end
+local is_wrong = ARGV[8] ~= '' and ARGV[9] ~= '1' and is_new  -- a look is at one of several shards, which may be empty
+if ARGV[8] == 'none' then is_wrong = not is_new end
+if is_wrong then return redis.error_reply('CHANGED') end
 
 local versions = 0
 for _, shard in ipairs(shards) do

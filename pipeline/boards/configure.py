@@ -136,9 +136,9 @@ def milliseconds(expires: datetime | Literal["never"]) -> int:
 def _one_by_one(shards: Shards, args: list[Any], wanted: str) -> list[list[Any]]:
     """Look at all shards first, then change each."""
     with held(shards):
-        some = "" if wanted == ANY else wanted  # a board may have shards without members, which are not there
+        some = "" if wanted == ANY else wanted
         found = [set_up([shard], args, some, look_only=True) for shard in shards]
-        if wanted == ANY and all(is_new for is_new, *_ in found):
+        if wanted not in ("", NONE) and all(is_new for is_new, *_ in found):
             raise SettingsChanged(shards.name)
         done = [set_up([shard], args) for shard in shards]
     return [[was_new, *rest] for (was_new, *_), (_, *rest) in zip(found, done, strict=True)]

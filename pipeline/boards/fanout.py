@@ -61,7 +61,8 @@ def update_all(
 
     Ranks are those within the shards. The changes of one shard that have replies are atomic, those of several shards
     are not: if one shard refuses or can't be reached, this raises its error, but the others have been changed. One
-    that is held, or of another form, has no replies: its changes are to be sent again. If all are so, `OtherForm`.
+    that is held, of another form, or stale has no replies: its changes are to be sent again. If all are so, this raises
+    the error of one, `OtherForm` or `StaleShard`, and nothing was changed.
     """
     forms = [(form, expires)]
     calls = [
@@ -72,7 +73,7 @@ def update_all(
     answers = run_all(UPDATE, calls)
     errors = [answer for answer in answers if isinstance(answer, Exception)]
     for error in errors:
-        if not isinstance(error, OtherForm) or len(errors) == len(answers):
+        if not isinstance(error, (OtherForm, StaleShard)) or len(errors) == len(answers):
             raise error
     done = iter([[] if isinstance(answer, Exception) else replies(answer, ranks) for answer in answers])
     return [next(done) if some else [] for some in changes]

@@ -62,7 +62,7 @@ local function Reshape()
 
   -- Give a node another cell and other things below it. Returns true.
   local function place(node, below, area, bits, cell)
-    node[BELOW], node[AREA], node[BITS], node[CELL] = below, area, bits, cell
+    node[BELOW], node[AREA], node[BITS], node[CELL], node.is_moved = below, area, bits, cell, true
     return true
   end
 
@@ -151,8 +151,8 @@ local function Reshape()
       local scores = all_of(tree, node)
       if not scores then return false end
       give_up(tree, node)
-      node[BELOW], node[AREA] = new_leaf(tree, scores, 1, count, bits)
-      return true
+      local below, place_of = new_leaf(tree, scores, 1, count, bits)
+      return place(node, below, place_of, bits, node[CELL])
     end
     local runs, bytes, in_runs = 2 ^ r, math.ceil((bits - r) / 8), 0
     local counts, excesses, texts = runs_of(tree.key, area, r, bits)
@@ -164,7 +164,8 @@ local function Reshape()
       call('SETRANGE', tree.key, area * 8 + 2, pack_leaf(counts, excesses, texts, count, bytes, room))
     else
       give_up(tree, node)
-      node[AREA] = put(tree, pack_leaf(counts, excesses, texts, count, bytes, math.floor(count / 8) + 8 + 2 * runs))
+      area = put(tree, pack_leaf(counts, excesses, texts, count, bytes, math.floor(count / 8) + 8 + 2 * runs))
+      place(node, node[BELOW], area, bits, node[CELL])
     end
     return true
   end
@@ -247,6 +248,7 @@ local function Reshape()
     for _, one in ipairs(nodes) do give_up(tree, one) end
     for _, at in ipairs(places) do tree.nodes[at] = nil end
     for i, number in ipairs(new_node(tree, scores, 1, #scores)) do node[i] = number end
+    node.is_moved = true
   end
 
   return Shape

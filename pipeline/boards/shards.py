@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import random
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -107,8 +108,12 @@ def pause(attempt: int) -> None:
         time.sleep(random.uniform(0.3, 1) * min(0.2, 0.002 * 2**attempt))
 
 
-class _Known:
-    """What this process knows of a board; None before it has asked. A board and its segments share it."""
+class _Known(threading.local):
+    """What this thread knows of a board; None before it has asked. A board and its segments share it.
+
+    Were it the process's, another thread could learn of another board of the name in the middle of a question, whose
+    units of the board before would then be read with the places of the new one.
+    """
 
     form: Form | None = None
 
@@ -154,7 +159,7 @@ class Shards:
 
     @property
     def form(self) -> Form:
-        """The board's form as far as this process knows, at first that of a new board: Redis compares it."""
+        """The board's form as far as this thread knows, at first that of a new board: Redis compares it."""
         return Form() if self._known.form is None else self._known.form
 
     @form.setter

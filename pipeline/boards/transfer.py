@@ -57,11 +57,17 @@ def _place(row: Row) -> tuple[int, bytes]:
     return row.units or 0, row.arrival + row.name
 
 
-def import_(shards: Shards, found: Iterable[bytes], may_replace: bool, progress: Progress | None = None) -> None:
+def import_(
+    shards: Shards,
+    found: Iterable[bytes],
+    may_replace: bool,
+    progress: Progress | None = None,
+    new_expires: int = 0,
+) -> None:
     if not may_replace and any(info.size for info in infos_of(shards)):  # looked at again at the end
         raise BoardExists(shards.name)
     settings, rows = lines.read(found)
-    header = _header(settings)
+    header = _header(settings, new_expires)
     with ExitStack() as opened:
         parts = [opened.enter_context(building(shard, header)) for shard in shards]
         waiting: list[list[Row]] = [[] for _ in parts]
@@ -80,11 +86,11 @@ def import_(shards: Shards, found: Iterable[bytes], may_replace: bool, progress:
         replace_board(shards, parts, may_replace)
 
 
-def _header(settings: lines.Settings) -> Header:
+def _header(settings: lines.Settings, new_expires: int) -> Header:
     """Raises `InvalidValue`."""
     Setup(sample=settings.sample, most=settings.most).checked()
     try:
-        expires = 0 if settings.expires is None else milliseconds(datetime.fromisoformat(settings.expires))
+        expires = new_expires if settings.expires is None else milliseconds(datetime.fromisoformat(settings.expires))
     except ValueError:
         raise InvalidValue("line 1: expires must be a time such as 2030-01-31T12:00:00Z, or null", "expires") from None
     form = Form(settings.places, settings.order, settings.ties, new_generation())

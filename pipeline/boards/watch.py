@@ -114,12 +114,13 @@ class Changes:
         """Raises `LogLost`, also if the entries may be of a board with another form."""
         found: list[Changed] = []
         for one in sorted(self._followers, key=lambda one: order(one.position or _NOWHERE)):  # so none is left behind
-            before, some = one.position, list(islice(self._changed(one), limit - len(found)))
-            if not before or one.position != before:
+            before, room = one.position, limit - len(found)
+            some = list(islice(self._changed(one), room))
+            if one.position != before or not one.header.version:
                 header = one.renew()
                 if header.version and (not before or header.form != self._form):
                     raise LogLost
-                if not header.version:  # the last member was removed, and the board with it
+                if not header.version and len(some) < room:  # the last member was removed, and the board with it
                     one.position = ""
             found += some
         return found

@@ -43,7 +43,7 @@ class Tree:
         for node in list(_path(self._root_of(score), score)):
             node.totals -= change
             if node.children and node.count <= tree.MERGE:
-                first = bisect_left(self.scores, node.cell << node.bits)
+                first = bisect_left(self.scores, _lowest(node))
                 vars(node).update(vars(build(self.scores, first, first + node.count)))
             if not node.count:
                 node.bits = node.cell = 0
@@ -86,6 +86,13 @@ def _path(node: Node, score: int) -> Iterator[Node]:
     while node.children:
         node = node.children[node.child_of(score)]
         yield node
+
+
+def _lowest(node: Node) -> int:
+    """The first unit of the lowest leaf. A node with a page may have a cell that has scores of its neighbours, too."""
+    while node.children:
+        node = next(child for child in node.children if child.count)
+    return node.cell << node.bits
 
 
 def _cover(node: Node, score: int) -> None:

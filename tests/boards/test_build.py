@@ -471,6 +471,37 @@ def test_a_bulk_beside_one_that_replaces_the_board_counts_each_record_once(board
     assert sum(boards[name].summary().sum for name in names) == len(outcomes)
 
 
+def test_each_thread_reads_one_board_while_another_replaces_it(boards: Boards) -> None:
+    boards["two"].configure(places=2)
+    boards["six"].configure(places=6, order=Order.ASC)
+    for name in ("two", "six"):
+        list(boards[name].apply(BulkChange(f"m{n}", score=Decimal(1 + n % 2)) for n in range(20)))
+    boards["two"].copy("b")
+
+    def answers() -> list[Decimal]:
+        board = boards["b"]  # one object, with what it knows, for all threads
+        best = board.page(None, 10)
+        score, sum_ = (1, 10) if best.order is Order.ASC else (2, 20)
+        ranked = board.sum(9)
+        return [
+            ranked.sum if ranked.order is Order.ASC else ranked.sum / 2,
+            *(row.score / score for row in best.members),
+            best.members[-1].sum / sum_,
+            board.standing("m1").score,
+            board.summary().sum,
+            board.set("m1", Decimal(2)).score,
+        ]
+
+    with beside(lambda: patiently(answers)) as found, beside(lambda: patiently(answers)) as more:
+        for _ in range(10):
+            for name in ("six", "two"):
+                patiently(lambda name=name: boards[name].copy("b", replace=True))  # type: ignore[misc]
+        until_more(found)
+        until_more(more)
+
+    assert [some for some in [*found, *more] if some != [10, *[1] * 11, 2, 30, 2]] == []
+
+
 def test_a_transaction_that_can_t_wait_goes_on_and_ends_the_hold(redis: redis_py.Redis) -> None:
     fill(Boards(redis)["a"], 1, 3)
     board = Boards(redis)["a"]

@@ -24,6 +24,11 @@ def union(boards: Boards, board: Board) -> None:
     board.union({"source": ONE})
 
 
+def import_(boards: Boards, board: Board) -> None:
+    boards["source"].set("ann", ONE)
+    board.import_(list(boards["source"].export()))
+
+
 def job(boards: Boards, board: Board) -> None:
     if boards.shards > 1:
         pytest.skip("a job writes to boards of one shard alone")
@@ -39,6 +44,7 @@ MADE: dict[str, Callable[[Boards, Board], object]] = {
     "bulk": bulk,
     "settings": lambda boards, board: board.configure(places=2, sample=100),
     "union": union,
+    "import": import_,
     "features": lambda boards, board: board.set_features("ann", {"age": 31}),
     "segment": lambda boards, board: board.join("ann", "gold"),
     "job": job,

@@ -50,6 +50,9 @@ DISTRIBUTIONS: dict[str, Draw] = {
     "narrow band": lambda rnd: LIMIT - 1 - rnd.randrange(1000),
     "narrow band below": lambda rnd: 1 - LIMIT + rnd.randrange(1000),
     "whole range": lambda rnd: rnd.randrange(1 - LIMIT, LIMIT),
+    "narrow band and whole range": lambda rnd: (
+        LIMIT - 1 - rnd.randrange(1000) if rnd.random() < 0.5 else rnd.randrange(1 - LIMIT, LIMIT)
+    ),
     "equal": lambda rnd: 5,
     "few values": lambda rnd: rnd.choice([-1, 0, 1, 250_000, LIMIT - 1, 1 - LIMIT]),
     "round": lambda rnd: rnd.choice([1, -1]) * rnd.choice([1, 3, 8]) * 2 ** rnd.randrange(48),

@@ -150,6 +150,24 @@ def test_a_board_that_ends_and_comes_again_is_followed(boards: Boards, is_kept: 
     assert told(changes) == [("set", "ann", Decimal(2), Decimal(3))]
 
 
+def test_a_board_that_has_ended_is_told_to_its_end(boards: Boards) -> None:
+    board = boards["once"]
+    members = [f"m{number}" for number in range(9)]
+    for member in members:
+        board.set(member, Decimal(1))
+    changes = followed(board)
+    for member in members:
+        board.remove(member)
+
+    found = []
+    while some := changes.read(1):
+        found += [(one.op, one.member) for one in some]
+    assert sorted(found) == [("remove", member) for member in members]
+
+    board.set("m0", Decimal(2))
+    assert "reset" in [one.op for _ in range(3) for one in changes.read()]
+
+
 def test_a_log_that_is_gone_is_told(board: Board) -> None:
     changes = followed(board)
     board.set("ann", Decimal(2))

@@ -41,7 +41,6 @@ def filled(board: Board) -> Board:
         pytest.param(lambda b: b.add("bob", Decimal(1)), id="add"),
         pytest.param(lambda b: b.remove("bob"), id="remove"),
         pytest.param(lambda b: b.join("bob", "gold"), id="join"),
-        pytest.param(lambda b: list(b.apply([BulkChange("bob", score=Decimal(1))])), id="bulk"),
     ],
 )
 def test_a_score_that_no_board_can_have_is_told_with_its_member(
@@ -156,3 +155,39 @@ def test_a_name_that_is_no_text_is_shown_with_its_bytes_escaped(filled: Board) -
 
     assert [row.member for row in filled.members(0, 9, Order.ASC).members] == ["ann", r"\xff\xfe", "cid", "dan"]
     assert filled.around("ann", order=Order.ASC).members[1].member == r"\xff\xfe"
+
+
+def test_a_bulk_refuses_the_members_that_are_stale_and_goes_on(filled: Board) -> None:
+    write(filled, "bob", "1.5")
+
+    names = ["ann", "bob", "cid"]
+    outcomes = list(filled.apply([BulkChange(name, score=Decimal(90)) for name in names]))
+
+    assert ["rebuild" in (outcome.error or "") for outcome in outcomes] == [False, True, False]
+    assert [outcome.score for outcome in outcomes] == [90, None, 90]
+    assert [filled.standing(name).score for name in ("ann", "cid")] == [90, 90]
+
+
+def test_a_bulk_tells_what_it_did_when_a_shard_is_stale(filled: Board) -> None:
+    write(filled, "by hand", 5)
+    stale = shard_of("by hand", len(filled.shards))
+    names = [f"m{n}" for n in range(200)]
+    records = [BulkChange(name, reward=Decimal(1)) for name in names]
+
+    if len(filled.shards) == 1:
+        with pytest.raises(StaleBoard):  # nothing was done
+            list(filled.apply(records))
+        return
+    outcomes = list(filled.apply(records))
+
+    is_stale = [shard_of(name, len(filled.shards)) == stale for name in names]
+    assert ["rebuild" in (outcome.error or "") for outcome in outcomes] == is_stale
+    assert [outcome.score for outcome in outcomes] == [None if its else 1 for its in is_stale]
+
+
+def test_a_bulk_of_which_nothing_was_done_is_an_error(filled: Board) -> None:
+    for n in range(200):
+        write(filled, f"by hand {n}", 5)  # on each shard
+
+    with pytest.raises(StaleBoard):
+        list(filled.apply([BulkChange(f"m{n}", reward=Decimal(1)) for n in range(200)]))

@@ -36,6 +36,8 @@ def preconditions(method: str, headers: dict[str, str]) -> Preconditions:
         pytest.param({"If-Match": 'W/"a"'}, 412, 412, id="a weak tag never matches strongly"),
         pytest.param({"If-Match": "*"}, None, None, id="there is one"),
         pytest.param({"If-Match": ""}, 412, 412, id="none of none"),
+        pytest.param({"If-Match": '""'}, 412, 412, id="a tag without a character"),
+        pytest.param({"If-Match": '"", "a"'}, None, None, id="it is one of these, the first of which has no character"),
         pytest.param({"If-None-Match": '"a"'}, 304, 412, id="the client has it"),
         pytest.param({"If-None-Match": 'W/"a"'}, 304, 412, id="the client has it, compared weakly"),
         pytest.param({"If-None-Match": '"b"'}, None, None, id="the client has another"),
@@ -215,3 +217,12 @@ def test_the_view_keeps_its_signature() -> None:
         return {"number": number, "path": request.path}
 
     assert validated(app).get("/3").json == {"number": 3, "path": "/3"}
+
+
+def test_a_tag_without_a_character_is_a_text() -> None:
+    asked = preconditions("PUT", {"If-Match": '"", "a"', "If-None-Match": 'W/""'})
+
+    assert asked.if_match is not None
+    assert asked.if_none_match is not None
+    assert asked.if_match.as_set() == {"", "a"}
+    assert (asked.if_none_match.as_set(), asked.if_none_match.as_set(include_weak=True)) == (set(), {""})

@@ -164,3 +164,32 @@ def test_a_version_is_of_names_and_values() -> None:
 
     assert len({version(features) for features in different}) == len(different)
     assert version({"a": 1, "b": 2}) == version({"b": 2, "a": 1})
+
+
+@pytest.mark.parametrize("tag", ['""', '"a", ""', '"?"', '"-"', '"*"', '"none"', '"none *"', '"6.0.0.0 *"', ","])
+@pytest.mark.parametrize("board", ["b", "new"], ids=["there", "not there"])
+def test_a_tag_that_nothing_has_changes_nothing(client: ServiceClient, board: str, tag: str) -> None:
+    member = f"/boards/{board}/members/ann"
+    headers = {"If-Match": tag}
+    before = client.get(f"/boards/{board}")
+
+    answers = [
+        client.put(f"/boards/{board}", json={"sample": 500}, headers=headers),
+        client.put(member, json={"score": 7}, headers=headers),
+        client.post(f"{member}/rewards", json={"reward": 7}, headers=headers),
+        client.put(f"{member}/features", json={"age": 7}, headers=headers),
+        client.delete(member, headers=headers),
+    ]
+
+    assert [answer.status_code for answer in answers] == [412] * len(answers)
+    after = client.get(f"/boards/{board}")
+    assert (after.status_code, after.headers.get("ETag")) == (before.status_code, before.headers.get("ETag"))
+    assert client.get(f"{member}/features").json == {}
+
+
+def test_settings_of_a_board_that_is_gone_are_not_changed(client: ServiceClient) -> None:
+    tag = client.get("/boards/b").headers["ETag"]
+    client.delete("/boards/b")
+
+    assert client.put("/boards/b", json={"sample": 500}, headers={"If-Match": tag}).status_code == 412
+    assert client.get("/boards/b").status_code == 404

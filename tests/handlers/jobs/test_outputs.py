@@ -61,7 +61,7 @@ def test_rewards_flow_to_the_board(client: ServiceClient) -> None:
     members = client.get("/boards/actions/members").json["members"]
 
     # offer_a: 0.2 at 11:00 and 1.0 at 12:00; offer_b: 0.5 at 12:00. Rows without an action count for no offer.
-    assert [(row["member"], row["score"]) for row in members] == [("offer_b", 0.5), ("offer_a", 1.2)]
+    assert [(row["member"], row["score"]) for row in members] == [("offer_a", 1.2), ("offer_b", 0.5)]
 
 
 @pytest.mark.parametrize(
