@@ -68,14 +68,17 @@ def test_scripts_are_loaded_again_after_redis_forgot_them(
     assert members(shards) == [[(b"member:%d" % n, 2 * n)] for n in range(SHARDS)]
 
 
-def test_one_shard_s_error_is_raised_when_the_others_are_done(
+def test_a_stale_shard_has_no_replies_and_its_error_is_raised_when_the_others_are_done(
     client: redis_py.Redis | RedisCluster, shards: list[Shard]
 ) -> None:
     client.zadd(shards[2].keys[0], {"by hand": 1})
 
-    with pytest.raises(StaleShard):
-        update_all(shards, Form(), one_each())
+    replies = update_all(shards, Form(), one_each())
+
+    assert [len(some) for some in replies] == [int(n != 2) for n in range(SHARDS)]
     assert [len(rows) for rows in members(shards)] == [1] * SHARDS
+    with pytest.raises(StaleShard):
+        update_all(shards, Form(), [some if n == 2 else [] for n, some in enumerate(one_each())])
 
 
 def test_another_form_is_told(shards: list[Shard]) -> None:
