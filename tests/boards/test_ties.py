@@ -84,8 +84,7 @@ def write(board: Board, model: Model, rnd: random.Random) -> None:
             model.set(member, score)
 
 
-@pytest.mark.parametrize("order", list(Order))
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("order", "seed"), [(Order.DESC, 1), (Order.ASC, 2)])
 def test_any_writes_leave_the_order_of_a_plain_model(boards: Boards, order: Order, seed: int) -> None:
     """Equal scores on several shards are compared by the clocks of their nodes, which are one machine's here."""
     board, model, rnd = boards["b"], Model(order), random.Random(seed)
