@@ -29,7 +29,7 @@ from .stored import nodes_of, stored
 MEMBERS = ["ann", "éva", "a/b", "x\N{LINE SEPARATOR}y", "..", *(f"m{number}" for number in range(16))]
 SEGMENTS = ["red", "blue", "a.b"]
 STEPS = 90
-SEEDS = range(3 * int(os.environ.get("WZ_LONG", "1")))
+SEEDS = range(2 * int(os.environ.get("WZ_LONG", "1")))
 
 T = TypeVar("T")
 U = TypeVar("U")

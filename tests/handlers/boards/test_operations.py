@@ -26,8 +26,8 @@ from ..conftest import ServiceClient, numbers
 BOARDS = ["a", "b"]
 MEMBERS = {"ann": "ann", "a/features": "a%2Ffeatures", "éva": "%C3%A9va", **{f"m{n}": f"m{n}" for n in range(9)}}
 SEGMENTS = ["red", "blue"]
-STEPS = 60
-SEEDS = range(2 * int(os.environ.get("WZ_LONG", "1")))
+STEPS = 80
+SEEDS = range(int(os.environ.get("WZ_LONG", "1")))
 
 T = TypeVar("T")
 
