@@ -633,7 +633,6 @@ def test_a_stale_board_says_so_and_is_rebuilt(boards: Boards) -> None:
         board.check,
         lambda: board.sum(3),
         lambda: board.statistics_between(Decimal(1), None),
-        lambda: list(board.apply([BulkChange(f"m{n:04}", score=Decimal(1)) for n in range(50)])),
     ):
         with pytest.raises(StaleBoard, match="wz board rebuild b"):
             ask()

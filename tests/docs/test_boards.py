@@ -1,4 +1,7 @@
-"""docs/boards.md is right: its commands and its Python are run, and its drawings show the tree that it speaks of."""
+"""docs/boards.md is right: its commands and its Python are run, and its drawings show the tree that it speaks of.
+
+So are the commands of README's section on boards.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ from wz.cli import main
 from ..client import validated
 from ..stack import ROOT, token
 
-PAGE = Path(__file__).parents[2] / "docs" / "boards.md"
+REPOSITORY = Path(__file__).parents[2]
+PAGE = REPOSITORY / "docs" / "boards.md"
+TEXT = PAGE.read_text()
+README = (REPOSITORY / "README.md").read_text().partition("\n## Boards\n")[2].partition("\n## ")[0]
 
 #: The scores of the drawings. The first member of all is ann, with 7.
 SCORES = [7] * 5000 + [0x3000 + n * 4096 // 3000 for n in range(3000)] + [0x6100 + n * 8 for n in range(30)]
@@ -41,16 +47,15 @@ class Command(NamedTuple):
     answer: str
 
 
-def blocks(language: str) -> Iterator[tuple[int, str]]:
-    text = PAGE.read_text()
+def blocks(language: str, text: str = TEXT) -> Iterator[tuple[int, str]]:
     for match in re.finditer(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
         yield text.count("\n", 0, match.start(1)) + 1, match[1]
 
 
-def commands() -> Iterator[Command]:
-    for first, block in blocks("console"):
+def commands(text: str) -> Iterator[Command]:
+    for first, block in blocks("console", text):
         for match in re.finditer(r"^\$ (.*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
-            words = shlex.split(re.sub("^> ", "", match[1], flags=re.MULTILINE))
+            words = shlex.split(re.sub("^> ", "", match[1], flags=re.MULTILINE), comments=True)
             yield Command(first + block.count("\n", 0, match.start()), words, match[2])
 
 
@@ -89,17 +94,21 @@ def tools(redis: redis_py.Redis, settings: Settings) -> dict[str, Run]:
     return {"curl": curl, "redis-cli": redis_cli, "wz": wz}
 
 
-def test_the_commands_print_what_the_page_says(tools: dict[str, Run]) -> None:
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [pytest.param(TEXT, {"curl", "redis-cli", "wz"}, id="the page"), pytest.param(README, {"curl"}, id="README")],
+)
+def test_the_commands_print_what_the_page_says(text: str, kinds: set[str], tools: dict[str, Run]) -> None:
     same = doctest.OutputChecker().check_output
     wrong, used = [], set()
-    for line, (tool, *words), wanted in commands():
+    for line, (tool, *words), wanted in commands(text):
         used.add(tool)
         found = tools[tool](words).rstrip("\n")
         if not same(wanted, found and found + "\n", doctest.ELLIPSIS | (tool == "wz" and doctest.NORMALIZE_WHITESPACE)):
             wrong.append(f"line {line}: {found}")
 
     assert wrong == []
-    assert used == tools.keys()
+    assert used == kinds
 
 
 def test_the_function_of_bash_sends_a_token_unless_there_is_one() -> None:
