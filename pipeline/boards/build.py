@@ -167,15 +167,21 @@ class Building:
         self.client.execute_command("SETRANGE", tree_key, 0, packed[:_SETTINGS_SIZE])
 
     def send(self, commands: Iterable[tuple[Any, ...]], ms_left: int | None = None) -> None:
-        """Run commands, whose first argument is a key, and let that expire."""
-        with self.client.pipeline(transaction=False) as pipe:
+        """Run commands, whose first argument is a key, and let that expire: in one step, or a kill could part them."""
+        with self.client.pipeline(transaction=True) as pipe:
+            size = 0
             for command in commands:
                 pipe.execute_command(*command)
                 if ms_left is None:
                     pipe.pexpireat(command[1], self.ends_ms)
                 elif ms_left > 0:
                     pipe.pexpire(command[1], ms_left)
-            pipe.execute()
+                size += len(command)
+                if size >= 2 * _ROWS:  # more would hold Redis for too long
+                    pipe.execute()
+                    size = 0
+            if size:
+                pipe.execute()
 
     def _write_tree(self, segment: str | None, units: array[int], header: Header) -> None:
         tree_key = keys.scored(self.tag, segment)[1]

@@ -8,7 +8,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import pytest
 import redis as redis_py
+from redis.connection import AbstractConnection
 
 from pipeline.boards import (
     Board,
@@ -31,9 +32,12 @@ from pipeline.boards import (
     lifecycle,
     shard,
 )
+from pipeline.boards.build import Building
 from pipeline.boards.changes import Change, Op
 from pipeline.boards.hold import held
 from pipeline.boards.shard import OtherForm
+from pipeline.boards.snapshot import Row
+from pipeline.boards.tree import Header
 from pipeline.errors import InvalidValue
 from pipeline.settings import Settings
 from pipeline.store.client import cluster_client
@@ -469,6 +473,30 @@ def test_a_bulk_beside_one_that_replaces_the_board_counts_each_record_once(board
     assert [outcome for outcome in outcomes if outcome.error] == []
     names = ["a", *(f"season{number}" for number in range(3))]
     assert sum(boards[name].summary().sum for name in names) == len(outcomes)
+
+
+@pytest.mark.parametrize("sent", range(8))
+def test_no_key_is_left_without_an_end_wherever_its_writer_is_killed(
+    redis: redis_py.Redis, monkeypatch: pytest.MonkeyPatch, sent: int
+) -> None:
+    part = Building(Boards(redis)["b"].shards[0], Header(generation=7))
+    redis.ping()
+    packets = 0
+
+    def cut(connection: AbstractConnection, command: Iterable[bytes], check_health: bool = True) -> None:
+        nonlocal packets
+        for packet in [command] if isinstance(command, bytes) else command:
+            if packets >= sent:
+                connection.disconnect()  # type: ignore[no-untyped-call]
+                raise redis_py.ConnectionError("killed")
+            connection._sock.sendall(packet)  # type: ignore[attr-defined]
+            packets += 1
+
+    with monkeypatch.context() as patched, suppress(redis_py.ConnectionError):
+        patched.setattr(AbstractConnection, "send_packed_command", cut)
+        part.add(Row(b"member:%d" % n, n, frozenset({"gold"}), b"{}") for n in range(500))
+
+    assert [key for key in redis.scan_iter("{board:*", count=1000) if redis.pttl(key) < 0] == []
 
 
 def test_each_thread_reads_one_board_while_another_replaces_it(boards: Boards) -> None:
