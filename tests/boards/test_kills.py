@@ -1,7 +1,7 @@
 """kill -9 amid work on whole boards, beside a writer: no board is a part, and what was answered counts once.
 
 The writer gives rewards of 1, each with an event. So a board is right if each member has as many points as there are
-events of it, and it is of one moment if these are the first that its shard got. `WZ_LONG=20 pytest
+events of it, and it is of one moment if these are the first that its shard got. `TIMES=20 pytest
 tests/boards/test_kills.py` kills twenty times as often.
 """
 
@@ -36,7 +36,7 @@ from .test_crash import server
 
 MEMBERS = [f"m{number}" for number in range(120)]
 OLD = Decimal(10**6)  # each score of the board that is replaced
-ROUNDS = range(int(os.environ.get("WZ_LONG", "1")))
+ROUNDS = range(int(os.environ.get("TIMES", "1")))
 SHARDS = 3
 KEEP = 40
 

@@ -1,6 +1,6 @@
 """All operations on some boards in any order: the answers, and what is kept, are those of model.py.
 
-What the model refuses must be refused by the same error, and leave every key as it was. `WZ_LONG=100 pytest
+What the model refuses must be refused by the same error, and leave every key as it was. `TIMES=100 pytest
 tests/boards/test_operations.py` does a hundred times as much, with other seeds; a failure names its seed.
 """
 
@@ -30,7 +30,7 @@ from .stored import but_trees, nodes_of, stored
 MEMBERS = ["ann", "éva", "a/b", "x\N{LINE SEPARATOR}y", "..", *(f"m{number}" for number in range(16))]
 SEGMENTS = ["red", "blue", "a.b"]
 STEPS = 60
-SEEDS = range(2 * int(os.environ.get("WZ_LONG", "1")))
+SEEDS = range(2 * int(os.environ.get("TIMES", "1")))
 
 T = TypeVar("T")
 U = TypeVar("U")

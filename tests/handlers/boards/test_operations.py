@@ -27,7 +27,7 @@ BOARDS = ["a", "b"]
 MEMBERS = {"ann": "ann", "a/features": "a%2Ffeatures", "éva": "%C3%A9va", **{f"m{n}": f"m{n}" for n in range(9)}}
 SEGMENTS = ["red", "blue"]
 STEPS = 80
-SEEDS = range(int(os.environ.get("WZ_LONG", "1")))
+SEEDS = range(int(os.environ.get("TIMES", "1")))
 
 T = TypeVar("T")
 
