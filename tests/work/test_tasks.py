@@ -301,6 +301,7 @@ def test_a_killed_worker_is_followed_by_another_that_carries_its_task_out(tasks:
         os.kill(killed.pid, signal.SIGKILL)
         killed.wait()
     assert tasks[made.id].state is TaskState.RUNNING
+    tasks.redis.pexpire(keys.TASK_LEASE.named(SUBJECT="b"), 1)  # as time would
     tasks.redis.rpush("go", 1)
 
     with worker(settings):
