@@ -99,7 +99,11 @@ local function undo(board)
   local change, gone = board.change, board.gone
   if gone then apply(board, 'set', gone[2], gone[3]) end
   if change then apply(board, change[3] and 'set' or 'remove', change[2], change[3] or '') end
-  if #board.moved > 0 then save(board, board.expires, board.segments and board.segments.flags or board.flags) end
+  if #board.moved > 0 then
+    local version = math.max(unpack_('<I6', board.head, SETTINGS_AT) - 1, 0)  -- `save` adds 1, for a change that is none
+    board.head = MAGIC .. struct.pack('<I6', version) .. string.sub(board.head, SETTINGS_AT + 6)
+    save(board, board.expires, board.segments and board.segments.flags or board.flags)
+  end
 end
 
 local now

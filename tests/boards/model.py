@@ -282,8 +282,9 @@ class Models:
         """Import what another board exported."""
         if self[to].units and not replace:
             raise Refused(BoardExists)
+        ends = self[name].ends or self.fresh[to].ends
         self.all[to] = deepcopy(self[name])
-        self[to].is_kept, self[to].events = True, {}
+        self[to].is_kept, self[to].events, self[to].ends = True, {}, ends
 
     def union(self, name: str, sources: Mapping[str, Decimal], replace: bool) -> None:
         if not sources:

@@ -30,6 +30,11 @@ def stored(client: Any) -> dict[bytes, tuple[bytes, bool]]:
     return found
 
 
+def but_trees(found: dict[bytes, tuple[bytes, bool]]) -> dict[bytes, tuple[bytes, bool]]:
+    """Leave out the trees: a change of several boards that the second refuses is undone in the tree of the first."""
+    return {key: value for key, value in found.items() if not key.endswith(b":tree")}
+
+
 def nodes_of(client: Any) -> list[Any]:
     if isinstance(client, redis_py.RedisCluster):
         return [node.redis_connection for node in client.get_primaries()]  # type: ignore[no-untyped-call]
