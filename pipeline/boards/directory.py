@@ -91,21 +91,22 @@ def listed(boards: Sequence[Shards]) -> list[Listed]:
 
 
 def _row(board: Shards, answers: Sequence[list[Any] | Exception]) -> Listed | None:
-    stale = any(isinstance(answer, StaleShard) for answer in answers)
-    if stale:
-        answers = try_all(board.all, [AskInfo()])
+    name = board.segment_name or board.name
+    if any(isinstance(answer, StaleShard) for answer in answers):
+        count = sum(shard.client.execute_command("ZCARD", shard.keys[0]) for shard in board)
+        return Listed(name, count, None, None, None, True)
     found: list[list[Any]] = []
     for answer in answers:
         if isinstance(answer, Exception):
             raise answer
         found.append(answer)
     infos: list[Info] = [info for info, *_ in found]
-    name, count = board.segment_name or board.name, sum(info.size for info in infos)
+    count = sum(info.size for info in infos)
     written = [info for info in infos if info.places is not None]
     if not written and not count:
         return None
     places = written[0].places if written else None
-    if places is None or stale:
+    if places is None:
         return Listed(name, count, None, None, None, True)
     total = sum((totals for _, totals in found), Totals()).sum
     return Listed(name, count, from_units(total, places), places, isoformat(written[0].expires), False)

@@ -103,8 +103,8 @@ def union(
     for source in sources:
         there = _look_at(source, shards, may_replace)
     with ExitStack() as stack:
-        own = [] if may_replace else _snapshots(shards, stack, None)  # there may be features, and no board
-        taken = [_snapshots(source, stack, progress) for source in sources]
+        own = [] if may_replace else snapshots_of(shards, stack, None)  # there may be features, and no board
+        taken = [snapshots_of(source, stack, progress) for source in sources]
         headers = [header_of(some) for some in taken]
         header = header_of(own) if own and _is_there(there) else _of_sources(headers, new_expires)
         # One unit of the source, in units of the board.
@@ -165,7 +165,7 @@ def _copied(
     """Build a copy, and delete it again unless it is put in its place. `expires` is its end, None for the board's."""
     _look_at(shards, to, may_replace)
     with ExitStack() as stack:
-        snapshots = _snapshots(shards, stack, progress)
+        snapshots = snapshots_of(shards, stack, progress)
         header = header_of(snapshots)
         header = replace(header, generation=new_generation(), expires=header.expires if expires is None else expires)
         yield build(to, header, snapshots, stack, progress), snapshots
@@ -193,7 +193,7 @@ def building(place: Shard, header: Header) -> Iterator[Building]:
             _delete([part.shard])  # what is left of it, if it was not put in its place
 
 
-def _snapshots(shards: Shards, stack: ExitStack, progress: Progress | None) -> list[Snapshot]:
+def snapshots_of(shards: Shards, stack: ExitStack, progress: Progress | None) -> list[Snapshot]:
     """Read all shards, of one moment. Raises `StaleBoard` if there are members that no board can have."""
     with one_moment(shards, stack, progress) as found:
         pass

@@ -14,10 +14,10 @@ from .answers import isoformat
 from .build import BoardExists, new_generation, replace_board
 from .configure import Setup, milliseconds
 from .form import Form, Ties
-from .lifecycle import building, infos_of
+from .lifecycle import building, infos_of, snapshots_of
 from .scores import StaleShard
 from .shards import Progress, Shards, StaleBoard, UnknownBoard
-from .snapshot import Row, one_moment
+from .snapshot import Row
 from .tree import Header
 
 #: Members of a shard that are written at once.
@@ -26,11 +26,7 @@ _TOGETHER = 500
 
 def export(shards: Shards, progress: Progress | None = None) -> Iterator[bytes]:
     with ExitStack() as opened:
-        with one_moment(shards, opened, progress) as snapshots:
-            pass
-        for snapshot in snapshots:
-            for fault in snapshot.invalid.values():
-                raise StaleBoard(shards.name, fault)
+        snapshots = snapshots_of(shards, opened, progress)
         scored = merge(*(snapshot.rows() for snapshot in snapshots), key=_place)
         others = sorted((row for snapshot in snapshots for row in snapshot.scoreless()), key=lambda row: row.name)
         count = sum(1 for snapshot in snapshots for _ in snapshot.rows()) + len(others)

@@ -33,8 +33,8 @@ def trim(
         raise InvalidValue("exactly one of keep, below and above must say which members to remove", field="keep")
     if keep is not None and keep < 0:
         raise InvalidValue("keep must be a number of members, from 0 up", field="keep")
-    form = shards.load_form()
     try:
+        form = shards.load_form()
         if below is not None:
             pages = _by_score(shards, to_units(below, "below", shards.places), None)
         elif above is not None:

@@ -191,3 +191,24 @@ def test_a_bulk_of_which_nothing_was_done_is_an_error(filled: Board) -> None:
 
     with pytest.raises(StaleBoard):
         list(filled.apply([BulkChange(f"m{n}", reward=Decimal(1)) for n in range(200)]))
+
+
+@pytest.mark.parametrize("layout", [b"wzb1", b"old!"])
+def test_a_board_of_an_old_layout_says_what_to_do(boards: Boards, filled: Board, layout: bytes) -> None:
+    for shard in filled.shards:
+        shard.client.execute_command("SETRANGE", shard.keys[1], 0, layout)
+    boards["well"].set("ann", Decimal(1))
+
+    for ask in (
+        lambda: filled.summary(),
+        lambda: filled.trim(keep=1),
+        lambda: list(filled.export()),
+        lambda: filled.copy("other"),
+        lambda: filled.union({"well": Decimal(1)}, replace=True),
+        lambda: boards["well"].union({"b": Decimal(1)}, replace=True),
+    ):
+        with pytest.raises(StaleBoard, match="wz board rebuild b"):
+            ask()
+    assert [(row.name, row.count, row.stale) for row in boards.page().boards] == [("b", 4, True), ("well", 1, False)]
+    filled.delete()
+    assert boards.names().names == ["well"]

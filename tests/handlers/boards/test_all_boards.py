@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import redis as redis_py
 
 from ... import stack
 from ..conftest import ServiceClient, numbers
@@ -70,3 +71,20 @@ def test_a_token_for_one_board_is_not_for_all(board: ServiceClient, method: str,
 def test_an_erasure_names_one_member(client: ServiceClient) -> None:
     assert client.delete("/boards").json["field"] == "member"
     assert client.delete("/boards?member=ann&board=b").json["field"] == "board"
+
+
+def test_a_board_of_an_old_layout_is_listed_and_can_be_deleted(board: ServiceClient, redis: redis_py.Redis) -> None:
+    redis.setrange("{board:b}:tree", 0, "wzb1")
+    board.put("/boards/c/members/ann", json={"score": 1})
+
+    listed = board.get("/boards")
+    united = board.post("/boards/b/union", json={"sources": {"c": 1}, "replace": True})
+    copied = board.post("/boards/b/copy", json={"to": "d"})
+    deleted = board.delete("/boards/b")
+
+    assert [(row["name"], row["count"], row["stale"]) for row in listed.json["boards"]] == [
+        ("b", 4, True),
+        ("c", 1, False),
+    ]
+    assert [united.status_code, copied.status_code, deleted.status_code] == [503, 503, 204]
+    assert "wz board rebuild b" in united.json["detail"]
