@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, cast
 
 from msgspec import Struct
 
-from ..store import Redis, RedisCluster
+from ..store import Redis, RedisCluster, ResponseError
 from ..store.scripts import ScriptClient
 from . import keys
 from .answers import isoformat
@@ -93,7 +94,9 @@ def listed(boards: Sequence[Shards]) -> list[Listed]:
 def _row(board: Shards, answers: Sequence[list[Any] | Exception]) -> Listed | None:
     name = board.segment_name or board.name
     if any(isinstance(answer, StaleShard) for answer in answers):
-        count = sum(shard.client.execute_command("ZCARD", shard.keys[0]) for shard in board)
+        count = 0
+        with suppress(ResponseError):  # what is there is no sorted set
+            count = sum(shard.client.execute_command("ZCARD", shard.keys[0]) for shard in board)
         return Listed(name, count, None, None, None, True)
     found: list[list[Any]] = []
     for answer in answers:

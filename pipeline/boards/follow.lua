@@ -7,7 +7,7 @@
 -- always an entry: where the log begins, the op `begin`. Who follows a board and finds another one has missed changes.
 
 local head = call('GETRANGE', KEYS[2], 0, HEAD_SIZE - 1)
-if string.sub(head, 1, 4) ~= MAGIC then return false end
+if #head < HEAD_SIZE or string.sub(head, 1, 4) ~= MAGIC then return false end
 local changes = string.sub(KEYS[1], 1, PREFIX_END) .. KEY_CHANGES
 local logged, time = unpack_('<I6', head, LOGGED_AT), call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -8,7 +8,7 @@
 
 local held = string.sub(KEYS[1], 1, PREFIX_END) .. KEY_HELD
 local head = call('GETRANGE', KEYS[2], 0, HEAD_SIZE - 1)
-local is_known = string.sub(head, 1, 4) == MAGIC
+local is_known = #head == HEAD_SIZE and string.sub(head, 1, 4) == MAGIC
 local flags
 if is_known then flags = string.byte(head, FLAGS_AT) % HELD end
 if ARGV[2] ~= '0' then

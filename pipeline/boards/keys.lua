@@ -4,7 +4,8 @@
 
 local function key_names(prefix, first)
   local names = {}
-  local segments = call('SMEMBERS', prefix .. KEY_SEGMENTS)
+  local segments = redis.pcall('SMEMBERS', prefix .. KEY_SEGMENTS)
+  if segments.err then segments = {} end  -- another program's key, which a deletion must not stop at
   for i = first, #ARGV do
     if string.find(ARGV[i], 'SEGMENT', 1, true) then
       for _, segment in ipairs(segments) do names[#names + 1] = string.gsub(ARGV[i], 'SEGMENT', segment) end

@@ -15,7 +15,7 @@ local settings, is_there
 for i = 1, #KEYS, 4 do
   local head = call('GETRANGE', KEYS[i + 1], 0, HEAD_SIZE - 1)
   is_there = is_there or head ~= '' or call('EXISTS', KEYS[i]) == 1
-  settings = settings or string.sub(head, 1, 4) == MAGIC and {unpack_(SETTINGS, head, SETTINGS_AT)}
+  settings = settings or #head == HEAD_SIZE and string.sub(head, 1, 4) == MAGIC and {unpack_(SETTINGS, head, SETTINGS_AT)}
   if ARGV[2] ~= '1' and call('ZCARD', KEYS[i + 2]) > 0 then return redis.error_reply('EXISTS') end
 end
 if not is_there then return 0 end
@@ -35,7 +35,7 @@ for i = 1, #KEYS, 4 do
 
   local tree, empty = KEYS[i + 3], string.rep('\0', HEADER_SIZE)
   local head = call('GETRANGE', tree, 0, HEAD_SIZE - 1)
-  local is_known = string.sub(head, 1, 4) == MAGIC
+  local is_known = #head == HEAD_SIZE and string.sub(head, 1, 4) == MAGIC
   if settings and (is_known or call('ZCARD', KEYS[i + 2]) == 0) then  -- each shard has a header, and so the generation
     local version, places, flags, expires, sample, _, most, logged
     if is_known then

@@ -121,6 +121,10 @@ def shard_of(member: str, shards: int) -> int:
     return zlib.crc32(member.encode()) % shards if shards > 1 else 0
 
 
+# What Redis says of a key of another type, and a script of a tree that is cut short.
+_FOREIGN = ("WRONGTYPE", "data string too short")
+
+
 def error_of(error: ResponseError) -> Exception:
     """Return what a script's error reply means."""
     found = _ERROR.fullmatch(str(error))
@@ -131,4 +135,6 @@ def error_of(error: ResponseError) -> Exception:
         return OtherForm(Form.of(int(text)), int(place or 0))
     if kind == "MUCH":
         return InvalidValue("the member is in too many segments of these boards to change all in one step", "also")
+    if any(sign in str(error) for sign in _FOREIGN):
+        return StaleShard("another program wrote something else under one of its keys")
     return error

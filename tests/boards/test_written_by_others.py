@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.boards import Board, Boards, BulkChange, Order, StaleBoard
+from pipeline.boards import Board, Boards, BulkChange, Order, StaleBoard, UnknownBoard
+from pipeline.boards.keys import SCORES as SCORES_KEY
+from pipeline.boards.keys import SEGMENTS, TREE
+from pipeline.boards.keys import name as key_name
 from pipeline.boards.shard import shard_of
+from pipeline.store.keys import Key
 
 #: What ZADD takes, and how an error shows it.
 SCORES = {"1.5": "1.5", "inf": "inf", "-inf": "-inf", "1e17": "1e+17", "9007199254740993": "9007199254740992.0"}
@@ -212,3 +216,36 @@ def test_a_board_of_an_old_layout_says_what_to_do(boards: Boards, filled: Board,
     assert [(row.name, row.count, row.stale) for row in boards.page().boards] == [("b", 4, True), ("well", 1, False)]
     filled.delete()
     assert boards.names().names == ["well"]
+
+
+@pytest.mark.parametrize("key", [SCORES_KEY, TREE, SEGMENTS], ids=lambda key: key.pattern)
+def test_a_key_of_another_type_is_told_and_goes_with_the_board(boards: Boards, key: Key) -> None:
+    board, other = boards["b"], boards["other"]
+    other.set("ann", Decimal(1))
+    board.set("ann", Decimal(1))
+    board.join("ann", "gold")
+    shard = board.shards.of("ann")
+    shard.client.execute_command("DEL", key_name(key, shard.tag))
+    shard.client.execute_command("LPUSH", key_name(key, shard.tag), "x")
+
+    with pytest.raises(StaleBoard, match="something else under one of its keys"):
+        board.set("ann", Decimal(2))
+    assert [(row.name, row.stale) for row in boards.listed(["b", "other"])][-1] == ("other", False)
+    board.delete()
+    with pytest.raises(UnknownBoard):
+        board.summary()
+
+
+@pytest.mark.parametrize("size", [4, 40, 100])
+def test_a_tree_that_is_cut_short_is_made_anew(board: Board, size: int) -> None:
+    board.set("ann", Decimal(1))
+    shard = board.shards.of("ann")
+    tree: bytes = shard.client.execute_command("GET", shard.keys[1])
+    shard.client.execute_command("SET", shard.keys[1], tree[:size])
+
+    with pytest.raises(StaleBoard):
+        board.set("ann", Decimal(2))
+    with pytest.raises(StaleBoard):
+        board.sum(0)
+    board.rebuild()
+    assert board.set("ann", Decimal(2)).rank == 0
