@@ -62,6 +62,18 @@ def apply(
     changes = iter(changes)
     under_way: deque[tuple[_Window, Future[list[Outcome]]]] = deque()
 
+    has_failed = False
+
+    def write(window: _Window) -> list[Outcome]:
+        nonlocal has_failed
+        if has_failed:  # this window was read before its caller knew
+            return []
+        try:
+            return window.write()
+        except BaseException:
+            has_failed = True
+            raise
+
     def ended() -> list[Outcome]:
         window, future = under_way.popleft()
         outcomes = future.result()
@@ -73,7 +85,7 @@ def apply(
         while records := list(islice(changes, WINDOW)):
             window = _Window(shards, records, remember_ms, expires)
             # In this context, so that what it writes counts as this request's, and is logged with its id.
-            under_way.append((window, writer.submit(copy_context().run, window.write)))
+            under_way.append((window, writer.submit(copy_context().run, write, window)))
             if len(under_way) > 1:
                 yield from ended()
         while under_way:

@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import redis as redis_py
 
-from pipeline.boards import Board, Boards, BulkChange, Order, StaleBoard, UnknownBoard
+from pipeline.boards import Board, Boards, BulkChange, Order, StaleBoard, UnknownBoard, UnknownMember, bulk
 from pipeline.boards.keys import SCORES as SCORES_KEY
 from pipeline.boards.keys import SEGMENTS, TREE
 from pipeline.boards.keys import name as key_name
@@ -249,3 +250,19 @@ def test_a_tree_that_is_cut_short_is_made_anew(board: Board, size: int) -> None:
         board.sum(0)
     board.rebuild()
     assert board.set("ann", Decimal(2)).rank == 0
+
+
+def test_what_a_bulk_has_read_ahead_is_not_written_after_a_refusal(
+    redis: redis_py.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "WINDOW", 1)
+    board = Boards(redis, 2)["b"]
+    stale = next(name for name in "abcdefgh" if shard_of(name, 2) == 0)
+    well = next(name for name in "abcdefgh" if shard_of(name, 2) == 1)
+    board.set(stale, Decimal(1))
+    redis.zadd(board.shards[0].keys[0], {"stranger": 7})
+
+    with pytest.raises(StaleBoard):
+        list(board.apply([BulkChange(stale, score=Decimal(2)), BulkChange(well, score=Decimal(2))]))
+    with pytest.raises((UnknownMember, UnknownBoard)):
+        board.standing(well)
