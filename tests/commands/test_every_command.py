@@ -91,7 +91,7 @@ CALLS = [
     *("board copy b c", "board rename b c", "board union c b", "board delete b --yes"),
     *("board tasks", "board task t", "board cancel t"),
     *("board list", "board member ann", "board erase ann --yes", "board trim b --keep 1"),
-    *("board export b", "board import b -"),
+    *("board export b", "board import b -", "board follow b --count 1"),
     *("hub status", "hub list", "hub show h", "hub create h", "hub set h --size 1GiB", "hub delete h --yes"),
     *(
         "hub export h",

@@ -32,7 +32,7 @@ MEMBER = "/boards/b/members/ann"
 #: The steps of a request that reaches a handler, as far as each has one, in the order in which they begin.
 ORDER = (
     *("nginx", "nginx.receive", "socket", "gunicorn.queue", "gunicorn.parse", "gunicorn.environ", "ask", "wsgi"),
-    *("layer", "app", "request", "match", "before", "argument", "view", "redis", "finalize", "response"),
+    *("layer", "app", "request", "match", "before", "argument", "view", "redis", "finalize", "after", "response"),
     *("start_response", "teardown", "send", "nginx.send"),
 )
 

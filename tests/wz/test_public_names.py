@@ -57,6 +57,7 @@ OFFERED = {
     """,
     "wz.cors": "ANY CORS MAX_AGE ORIGIN",
     "wz.debughelpers": "DebugFilesKeyError ExplainedFiles explain_template_loading",
+    "wz.decimals": "NUMBER Texts texts_of",
     "wz.development": "Development",
     "wz.dotenv": "get_load_dotenv load_dotenv",
     "wz.encoded_slash": "EncodedSlash MARK names_in_path restore_names",
