@@ -93,10 +93,10 @@ def service(tmp_path_factory: pytest.TempPathFactory, upstream: ScriptedUpstream
 
 
 def fail(service: Service) -> TestResponse:
-    """Ask for what ends in an error that nobody foresaw: the board's key holds something else."""
-    redis_client(service.settings).hset("{board:broken}:scores", "not", "a sorted set")
+    """Ask for what ends in an error that nobody foresaw: the features' key holds something else."""
+    redis_client(service.settings).set("{board:broken}:features", "no hash")
     headers = {"Authorization": stack.token(), "traceparent": PARENT}
-    return Client(service.nginx).put("/boards/broken/members/m", json={"score": 1}, headers=headers)
+    return Client(service.nginx).put("/boards/broken/members/m/features", json={"a": 1}, headers=headers)
 
 
 def refused_by_gunicorn(service: Service, header: str) -> None:
@@ -112,15 +112,15 @@ def test_one_id_in_the_answer_and_in_each_log(service: Service) -> None:
     assert answer.status_code == 500
     request_id = answer.headers["X-Request-ID"]
     assert answer.json["request_id"] == request_id
-    facts = {"method": "PUT", "route": "/boards/<board>/members/<member>", "trace_id": TRACE}
+    facts = {"method": "PUT", "route": "/boards/<board>/members/<member>/features", "trace_id": TRACE}
     error, access = service.logged("gunicorn", 2, request_id=request_id, **facts)
     assert (error["logger"], error["level"]) == ("handlers", "ERROR")
-    assert error["message"] == "PUT /boards/broken/members/m failed"
+    assert error["message"] == "PUT /boards/broken/members/m/features failed"
     assert "WRONGTYPE" in error["exception"]
     assert (access["logger"], access["status"], access["path"]) == (
         "gunicorn.access",
         500,
-        "/boards/broken/members/m",
+        "/boards/broken/members/m/features",
     )
     assert 0 < access["seconds"] < stack.PATIENCE
     stack.until(lambda: request_id in (service.folder / "nginx.log").read_text())

@@ -228,8 +228,8 @@ def test_what_nginx_refuses_itself_has_no_trace(server: Client, redis: redis_py.
 
 
 def test_an_error_of_the_service_has_a_trace(server: Client, redis: redis_py.Redis) -> None:
-    redis.set("{board:broken}:scores", "a key of the wrong type")
-    trace = trace_of(server, ask(server, "/boards/broken/members/m"))
+    redis.set("{board:broken}:features", "a key of the wrong type")
+    trace = trace_of(server, ask(server, "/boards/broken/members/m/features"))
 
     assert trace.status >= 500
     assert "error" in steps(trace)
