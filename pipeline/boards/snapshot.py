@@ -345,12 +345,15 @@ def one_moment(shards: Shards, opened: ExitStack, progress: Progress | None = No
     than it can be read.
     """
     found: list[Snapshot] = []
+    shards.heal()
     with kept_up(found):
         for shard in shards:
             found.append(opened.enter_context(closing(Snapshot(shards.name, shard, progress))))
     with held(shards):
         for one in found:
             one.catch_up()
+        if len({one.header.form.generation for one in found}) > 1:  # some shards are those of another board
+            raise BoardChanged(shards.name)
         yield found
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import pytest
 import redis as redis_py
+from redis.cluster import RedisCluster
 from redis.connection import AbstractConnection
 
 from pipeline.boards import (
@@ -35,7 +36,7 @@ from pipeline.boards import (
 from pipeline.boards.build import Building
 from pipeline.boards.changes import Change, Op
 from pipeline.boards.hold import held
-from pipeline.boards.shard import OtherForm
+from pipeline.boards.shard import OtherForm, put_in_place
 from pipeline.boards.snapshot import Row
 from pipeline.boards.tree import Header
 from pipeline.errors import InvalidValue
@@ -547,3 +548,29 @@ def test_a_transaction_that_can_t_wait_goes_on_and_ends_the_hold(redis: redis_py
     assert board.standing("m1").score == 6
     board.rebuild()
     board.check()
+
+
+class BrokenOff(Exception):
+    pass
+
+
+def test_what_was_put_in_place_in_part_is_exported_as_a_whole(
+    cluster: RedisCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards, real = Boards(cluster, 8), put_in_place
+    calls: list[Any] = []
+    for name, score in {"new": 1, "b": 2}.items():
+        list(boards[name].apply(BulkChange(f"m{n}", score=Decimal(score)) for n in range(60)))
+
+    def break_off(*args: Any) -> bool:
+        if calls:
+            raise BrokenOff
+        calls.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(build, "put_in_place", break_off)
+    with pytest.raises(BrokenOff):
+        boards["new"].copy("b", replace=True)
+    monkeypatch.undo()
+
+    assert list(Boards(cluster, 8)["b"].export()) == list(boards["new"].export())
