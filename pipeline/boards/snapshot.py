@@ -14,7 +14,7 @@ import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import replace
 from itertools import islice
@@ -27,6 +27,7 @@ from .changes import fault_of
 from .follow import Entry, Follower, LogLost
 from .form import ARRIVAL_BYTES, FIRST_COME, LOWEST_FIRST, Form, Ties
 from .hold import held
+from .scores import StaleShard
 from .shard import Shard
 from .shards import BoardChanged, Progress, Shards, attempts
 from .tree import Header
@@ -345,14 +346,15 @@ def one_moment(shards: Shards, opened: ExitStack, progress: Progress | None = No
     than it can be read.
     """
     found: list[Snapshot] = []
-    shards.heal()
+    with suppress(StaleShard):  # an old layout, whose reader says so
+        shards.heal()
     with kept_up(found):
         for shard in shards:
             found.append(opened.enter_context(closing(Snapshot(shards.name, shard, progress))))
     with held(shards):
         for one in found:
             one.catch_up()
-        if len({one.header.form.generation for one in found}) > 1:  # some shards are those of another board
+        if len({one.header.form.generation for one in found} - {0}) > 1:  # some shards are those of another board
             raise BoardChanged(shards.name)
         yield found
 
