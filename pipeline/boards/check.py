@@ -14,9 +14,6 @@ from .shard import Shard
 from .shards import Progress, Shards, StaleBoard
 from .snapshot import Snapshot, one_moment, scan, stored_names
 
-# A bit of the `flags` in a header: see tree.lua.
-HAS_SEGMENTS = 2
-
 
 def check(shards: Shards, progress: Progress | None = None) -> None:
     with ExitStack() as opened:
@@ -51,7 +48,7 @@ def _differences(snapshot: Snapshot, trees: _Trees) -> Iterator[str]:
             yield f"in the segment {name}, {exc}" if name else str(exc)
             break
     shard, names = snapshot.shard, [name for name in trees.names if name is not None]
-    if bool(tree.Header.read(trees.packed[0]).flags & HAS_SEGMENTS) != bool(names):
+    if bool(tree.Header.read(trees.packed[0]).flags & tree.SEGMENTED) != bool(names):
         yield f"there are {len(names) or 'no'} segments, and the header says otherwise"
     yield from _segments(shard, names, snapshot.header.form)
     yield from _sample(shard)

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from . import keys
 from .lua import BoardScript
 from .shard import Shard
-from .shards import BoardChanged, Shards, StaleBoard, attempts
+from .shards import BoardChanged, Shards, attempts
 
 _HOLD = BoardScript("tree.lua", "hold.lua")
 
@@ -28,19 +28,14 @@ def held(shards: Shards) -> Iterator[None]:
         nonlocal is_held
         is_held = bool(_HOLD.call(shard.client, shard.keys, [owner, 0])) and is_held
 
-    try:
-        with ExitStack() as stack:
-            for shard in shards:
-                for _ in attempts():
-                    if _HOLD.call(shard.client, shard.keys, [owner, keys.HOLD_SECONDS * 1000]):
-                        break
-                else:
-                    raise BoardChanged(shards.name)
-                stack.callback(end, shard)
-            yield
-    except StaleBoard as exc:
-        if is_held:
-            raise
-        raise BoardChanged(shards.name) from exc  # what was compared may be of two moments
+    with ExitStack() as stack:
+        for shard in shards:
+            for _ in attempts():
+                if _HOLD.call(shard.client, shard.keys, [owner, keys.HOLD_SECONDS * 1000]):
+                    break
+            else:
+                raise BoardChanged(shards.name)
+            stack.callback(end, shard)
+        yield
     if not is_held:
         raise BoardChanged(shards.name)
