@@ -18,7 +18,7 @@ from ..errors import InvalidValue, PipelineError
 from ..store.scripts import ScriptClient
 from . import keys
 from .changes import Change, Code, Op
-from .fanout import ask_all
+from .fanout import ask_all, try_all
 from .form import Form
 from .queries import AskInfo, Query
 from .shard import OtherForm, Shard, StaleShard, put_in_place, shard_of, staged
@@ -175,8 +175,11 @@ class Shards:
         return self._known.form is not None
 
     def load_form(self) -> Form:
-        """Ask for the form of the board, which is that of a new board if there is none."""
-        [[info]] = ask_all([Shard(self.client, self.all[0].tag)], None, [[AskInfo()]])
+        """Ask for the form of the board, which is that of a new board if there is none. Raises `StaleBoard`."""
+        try:
+            [[info]] = ask_all([Shard(self.client, self.all[0].tag)], None, [[AskInfo()]])
+        except StaleShard as exc:
+            raise StaleBoard(self.name, str(exc)) from exc
         self.form = Form() if info.form is None else info.form
         return self.form
 
@@ -184,10 +187,13 @@ class Shards:
         """Put shards in their places that were built with the first one: the process that began that may have ended."""
         if len(self) == 1:
             return
-        forms = [
-            info.form
-            for [info] in ask_all([Shard(self.client, one.tag) for one in self.all], None, [[AskInfo()]] * len(self))
-        ]
+        forms: list[Form | None] = []
+        for answer in try_all([Shard(self.client, one.tag) for one in self.all], [AskInfo()]):
+            if isinstance(answer, StaleShard):
+                return  # who asks it anything else is told so
+            if isinstance(answer, Exception):
+                raise answer
+            forms.append(answer[0].form)
         first = forms[0].generation if forms[0] else 0
         for shard, form in zip(self.all, forms, strict=True):
             if first and (form is None or form.generation != first):

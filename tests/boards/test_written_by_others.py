@@ -206,6 +206,7 @@ def test_a_board_of_an_old_layout_says_what_to_do(boards: Boards, filled: Board,
 
     for ask in (
         lambda: filled.summary(),
+        lambda: filled.set("ann", Decimal("0.12345678")),  # which may be right for its places
         lambda: filled.trim(keep=1),
         lambda: list(filled.export()),
         lambda: filled.copy("other"),
