@@ -24,7 +24,7 @@ from .lua import BoardScript
 from .queries import AskInfo, Info
 from .scores import LIMIT, is_plain, shown
 from .shard import Shard, StaleShard, put_in_place
-from .shards import Progress, Shards, StaleBoard, UnknownBoard
+from .shards import BoardChanged, Progress, Shards, StaleBoard, UnknownBoard, attempts
 from .snapshot import Row, Snapshot, kept_up, one_moment
 from .tree import Header
 
@@ -61,10 +61,17 @@ def rename(shards: Shards, to: Shards, may_replace: bool, progress: Progress | N
 
 def _move(shards: Shards, to: Shards, may_replace: bool, progress: Progress | None) -> None:
     """Copy a board, make the changes that were made meanwhile, and hold it for the last of them."""
-    with _copied(shards, to, may_replace, progress) as (parts, snapshots), caught_up(shards, parts, snapshots):
-        replace_board(to, parts, may_replace)
-        for shard in shards:
-            _delete([shard])
+    for _ in attempts():
+        with _copied(shards, to, may_replace, progress) as (parts, snapshots), ExitStack() as hold:
+            try:
+                hold.enter_context(caught_up(shards, parts, snapshots))
+            except BoardChanged:
+                continue
+            replace_board(to, parts, may_replace)
+            for shard in shards:
+                _delete([shard])
+            return
+    raise BoardChanged(shards.name)
 
 
 @contextmanager

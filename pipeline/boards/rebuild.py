@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from .lifecycle import build, caught_up, header_of
 from .scores import PLACES
 from .shard import Shard
 from .shards import BoardChanged, Progress, Shards, attempts
-from .snapshot import Snapshot, kept_up
+from .snapshot import read_all
 from .tree import KEPT, MAGIC, Header
 
 #: Members that an error names.
@@ -41,10 +41,7 @@ def rebuild(shards: Shards, remove_invalid: bool, progress: Progress | None = No
 def _rebuild(shards: Shards, remove_invalid: bool, removed: dict[bytes, str], progress: Progress | None) -> bool:
     """Returns whether it was done: not if another program added or removed members meanwhile."""
     with ExitStack() as stack:
-        snapshots: list[Snapshot] = []
-        with kept_up(snapshots):
-            for shard in shards:
-                snapshots.append(stack.enter_context(closing(Snapshot(shards.name, shard, progress))))
+        snapshots = read_all(shards, stack, progress)
         faults = [fault for snapshot in snapshots for fault in snapshot.invalid.values()]
         if faults and not remove_invalid:
             raise InvalidMembers(shards.name, faults)

@@ -14,7 +14,7 @@ import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from contextvars import copy_context
 from dataclasses import replace
 from itertools import islice
@@ -27,7 +27,6 @@ from .changes import fault_of
 from .follow import Entry, Follower, LogLost
 from .form import ARRIVAL_BYTES, FIRST_COME, LOWEST_FIRST, Form, Ties
 from .hold import held
-from .scores import StaleShard
 from .shard import Shard
 from .shards import BoardChanged, Progress, Shards, attempts
 from .tree import Header
@@ -345,18 +344,40 @@ def one_moment(shards: Shards, opened: ExitStack, progress: Progress | None = No
     Leave it after some ms; the snapshots are closed with `opened`. Raises `BoardChanged` if the board changes faster
     than it can be read.
     """
+    for _ in attempts():
+        with ExitStack() as taken:
+            found = read_all(shards, taken, progress)
+            with held(shards):
+                if not all(map(_has_caught_up, found)):
+                    continue
+                opened.push(taken.pop_all())
+                yield found
+                return
+    raise BoardChanged(shards.name)
+
+
+def _has_caught_up(snapshot: Snapshot) -> bool:
+    """Not if settings were changed, or if a shard had no board, and so no log, and has one now."""
+    try:
+        snapshot.catch_up()
+    except BoardChanged:
+        return False
+    return True
+
+
+def read_all(shards: Shards, opened: ExitStack, progress: Progress | None = None) -> list[Snapshot]:
+    """Take snapshots of all shards, which are closed with `opened`. Raises `BoardChanged`, as they do.
+
+    A board that was put in its place in part is put there as a whole before.
+    """
     found: list[Snapshot] = []
-    with suppress(StaleShard):  # an old layout, whose reader says so
-        shards.heal()
+    shards.heal()
     with kept_up(found):
         for shard in shards:
             found.append(opened.enter_context(closing(Snapshot(shards.name, shard, progress))))
-    with held(shards):
-        for one in found:
-            one.catch_up()
-        if len({one.header.form.generation for one in found} - {0}) > 1:  # some shards are those of another board
-            raise BoardChanged(shards.name)
-        yield found
+    if len({one.header.form.generation for one in found} - {0}) > 1:  # some shards are those of another board
+        raise BoardChanged(shards.name)
+    return found
 
 
 @contextmanager

@@ -554,8 +554,9 @@ class BrokenOff(Exception):
     pass
 
 
+@pytest.mark.parametrize("first", [lambda board: None, lambda board: board.rebuild()], ids=["export", "rebuild"])
 def test_what_was_put_in_place_in_part_is_exported_as_a_whole(
-    cluster: RedisCluster, monkeypatch: pytest.MonkeyPatch
+    cluster: RedisCluster, monkeypatch: pytest.MonkeyPatch, first: Callable[[Board], object]
 ) -> None:
     boards, real = Boards(cluster, 8), put_in_place
     calls: list[Any] = []
@@ -572,5 +573,6 @@ def test_what_was_put_in_place_in_part_is_exported_as_a_whole(
     with pytest.raises(BrokenOff):
         boards["new"].copy("b", replace=True)
     monkeypatch.undo()
+    first(Boards(cluster, 8)["b"])
 
     assert list(Boards(cluster, 8)["b"].export()) == list(boards["new"].export())
