@@ -8,7 +8,7 @@ FOLDER/tests/CASE/OutputWindow.ndjson    rows of an output, in order; an output 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +61,11 @@ def find_cases(job: LocalJob, names: Iterable[str]) -> list[Path]:
     return [found[name] for name in names] or list(found.values())
 
 
-def run_case(job: LocalJob, case: Path) -> Outcome:
-    """Run the query over a case's files, and compare its rows. Raises `InvalidCase`, `InvalidFile` or `InvalidJob`."""
+def run_case(job: LocalJob, case: Path, progress: Callable[[Collection[EventFile]], None] = lambda _: None) -> Outcome:
+    """Run the query over a case's files, and compare its rows. Raises `InvalidCase`, `InvalidFile` or `InvalidJob`.
+
+    `progress` is called now and then with the files that are read.
+    """
     files, tables = _given(job, case)
     rows: dict[str, list[bytes]] = {output: [] for output in job.plan.outputs}
 
@@ -73,7 +76,7 @@ def run_case(job: LocalJob, case: Path) -> Outcome:
         events = {name: EventFile(path) for name, path in files.items()}
         for file in events.values():
             opened.callback(file.close)
-        summary = run(job, events, job.tables(tables), write)
+        summary = run(job, events, job.tables(tables), write, lambda: progress(events.values()))
     compared = {output: path for output in job.plan.outputs if (path := _expected_file(case, output)) is not None}
     diffs = {output: _diff(path, rows[output]) for output, path in compared.items()}
     return Outcome(case, summary, rows, compared, {output: diff for output, diff in diffs.items() if diff})

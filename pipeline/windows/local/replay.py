@@ -122,15 +122,16 @@ class Replay:
             )
         latest = self._arrived
         row = Row(self._plan.names.mapping(record), latest, ())
+        why: object = "TIMESTAMP BY is NULL"
         for timestamp in self._timestamps:
             try:
                 value = timestamp.evaluate(row)
                 if value is not None:
                     latest = max(latest, to_datetime(value))
-            except RowError:
-                pass  # InputRows reports it
+            except RowError as exc:  # InputRows reports it, if the event has come by then
+                why = exc
         if latest == BEGINNING:
-            self._faults.report(EVENT_TIME, f"{self.file.path}, {line}: no event so far has a time")
+            self._faults.report(EVENT_TIME, f"{self.file.path}, {line}: {why}")
         return latest
 
 

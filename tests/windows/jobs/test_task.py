@@ -18,6 +18,7 @@ from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.keys import MERGE
 from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.reports import PERIOD, JobStatus, Reports
+from pipeline.windows.jobs.state import state_sizes
 from pipeline.windows.language.ticks import TICKS_PER_MINUTE, isoformat, parse
 from pipeline.windows.operators.faults import (
     CLOCK,
@@ -384,6 +385,26 @@ def test_the_last_faults_of_each_kind_are_kept_with_their_events(
     assert (newest.event_time, newest.task) == (isoformat(at("09:00")), "0")
     assert [each.sequence_number for each in found[LATE_ADJUSTED]] == list(range(len(bodies) - 1, 7, -1))
     assert status(job).faults[LATE_ADJUSTED] == MOST_EXAMPLES + 5
+
+
+def test_it_is_told_since_when_the_state_is_not_saved(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> None:
+    folder = write_job(tmp_path / "j", COUNTS.format(""), EVENTS)
+    first = load(folder, redis, hubs, pacing=Pacing(3600.0), beat=0.0)
+    run(first)
+    send(hubs, "10:01", k="a")
+    task = status(first).tasks["0"]
+    assert task.saved is not None
+    assert task.saved < task.reported  # what has just come
+    before = task.saved
+    first.stop()  # which saves
+    assert state_sizes(redis, {"j": ["0", "1"], "none": ["0"]})["j"] > 0
+
+    second = load(folder, redis, hubs, pacing=Pacing(3600.0), beat=0.0)
+    task = status(second).tasks["0"]
+    assert task.saved == task.reported
+    send(hubs, "10:02", k="a")
+    assert before < (status(second).tasks["0"].saved or "") < task.reported
+    second.share.stop()
 
 
 def test_what_is_read_again_is_no_new_example(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
