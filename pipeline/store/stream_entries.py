@@ -14,7 +14,7 @@ from redis.client import Pipeline
 
 from .scripts import OPENING, SCRIPT_NAMES
 
-#: A function of Lua. `most` is about how many entries the stream keeps, '' for all of them. `packed` is MessagePack: the
+#: A function of Lua. `most` is about how many entries the stream keeps, '' for all. `packed` is MessagePack: the
 #: number of fields, their names, and the values of one entry after the other. It returns false, or the first error.
 ADD_ENTRIES = """
 local function add_entries(key, most, packed)
