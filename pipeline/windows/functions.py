@@ -4,8 +4,8 @@ The parser reads here what may be an argument, the planner and explain the kind 
 are similar and what to write instead, and docs/windows.md its lists. The code that computes a function is elsewhere,
 under its name in upper case: that of scalar functions in expressions/scalar/, of aggregates in
 operators/aggregates/calls.py, of analytic functions in operators/analytic.py, of windows in language/window_parser.py,
-of system functions in planning/compiler.py. To add a function, add its entry and its code; a test checks that each has
-both. A window needs more than these two:
+of functions after APPLY in operators/elements.py, of system functions in planning/compiler.py. To add a function, add
+its entry and its code; a test checks that each has both. A window needs more than these two:
 
     language/syntax.py        a class of its own, in `Window`
     language/parser.py        its grammar, in the head
@@ -30,9 +30,10 @@ CAST = "CAST"
 TRY_CAST = "TRY_CAST"
 """Functions that parts of the language other than their own code must know, in upper case."""
 
-Kind = Literal["scalar", "cast", "aggregate", "analytic", "window", "system", "unsupported", "foreign"]
+Kind = Literal["scalar", "cast", "aggregate", "analytic", "window", "system", "applied", "unsupported", "foreign"]
 """What a function works on: `scalar` and `cast` on one row, `aggregate` on the rows of a group, `analytic` on a row and
-earlier ones. A `window` is an item of GROUP BY; a `system` function gives what the engine itself knows.
+earlier ones. A `window` is an item of GROUP BY, an `applied` function stands after APPLY and gives rows; a `system`
+function gives what the engine itself knows.
 
 `unsupported` are functions of Stream Analytics that do not exist here, `foreign` are functions of other SQLs.
 """
@@ -46,7 +47,7 @@ class Function:
     on if `most` is None; a unit of time as the first argument is not counted. `first` is what the first argument may be
     (an expression, or also a star) or must be (a unit of time, or an interval, which is a unit and a number).
 
-    For aggregates: with `distinct`, it takes DISTINCT; with `ordered`, it needs OVER (ORDER BY ...); with `moving`, it
+    `gives` are the columns of the record that APPLY makes of each element. For aggregates: with `distinct`, it takes DISTINCT; with `ordered`, it needs OVER (ORDER BY ...); with `moving`, it
     is analytic if it has OVER (LIMIT DURATION ...); with `whole_row` arguments it gives whole rows.
 
     `family` is its heading in the documentation, `short` another way to write its name, and `instead` what to write if
@@ -64,6 +65,7 @@ class Function:
     ordered: bool = False
     moving: bool = False
     whole_row: int | None = None
+    gives: tuple[str, str] = ("", "")
     short: str = ""
     instead: str = ""
 
@@ -142,6 +144,8 @@ _TABLE = (
     Function("COALESCE", "scalar", "Records, any", 2, None),
     Function("GETARRAYELEMENT", "scalar", "Records, any", 2, 2),
     Function("GETARRAYLENGTH", "scalar", "Records, any"),
+    Function("GetArrayElements", "applied", "Records, any", gives=("ArrayIndex", "ArrayValue")),
+    Function("GetRecordProperties", "applied", "Records, any", gives=("PropertyName", "PropertyValue")),
     Function("GETRECORDPROPERTYVALUE", "scalar", "Records, any", 2, 2),
     Function("GETTYPE", "scalar", "Records, any"),
     Function("JSON_PARSE", "scalar", "Records, any"),
@@ -158,8 +162,6 @@ _TABLE = (
     Function("Window", "window", "Windows"),
     Function("System.Window", "system", "Windows", 0, 0),
     # Functions of Stream Analytics that do not exist here
-    Function("GETARRAYELEMENTS", "unsupported", instead="send an event for each element"),
-    Function("GETRECORDPROPERTIES", "unsupported", instead="send an event for each element"),
     Function("ANOMALYDETECTION_SPIKEANDDIP", "unsupported", instead="STDEV over a window"),
     Function("ANOMALYDETECTION_CHANGEPOINT", "unsupported", instead="STDEV over a window"),
     Function("CREATEPOINT", "unsupported"),

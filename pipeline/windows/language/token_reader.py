@@ -31,7 +31,7 @@ _REFUSED = {
     **{
         phrase: f"{phrase} is not supported"
         for phrase in (
-            *("CREATE TABLE", "CREATE FUNCTION", "CREATE", "CROSS APPLY", "OUTER APPLY", "CROSS JOIN"),
+            *("CREATE TABLE", "CREATE FUNCTION", "CREATE", "CROSS JOIN"),
             *("RIGHT OUTER JOIN", "RIGHT JOIN", "FULL OUTER JOIN", "FULL JOIN", "MATCH_RECOGNIZE"),
             *("EXCEPT", "INTERSECT", "EXISTS"),
         )
