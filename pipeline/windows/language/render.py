@@ -105,7 +105,9 @@ def _source(source: Source) -> str:
 def _join(join: Join | Apply) -> str:
     if isinstance(join, Apply):
         kind = "OUTER" if join.is_outer else "CROSS"
-        return f" {kind} APPLY {FUNCTIONS[join.function].name}({render_expression(join.of)}) AS {_name(join.source.name)}"
+        return (
+            f" {kind} APPLY {FUNCTIONS[join.function].name}({render_expression(join.of)}) AS {_name(join.source.name)}"
+        )
     return f" {join.kind} JOIN {_source(join.source)} ON {render_expression(join.on)}"
 
 

@@ -147,7 +147,9 @@ class FromClause:
     def _join(self) -> int:
         left = self._source_node(self._tables[0])
         for place, join in enumerate(self._select.joins, 1):
-            left = self._applied(left, place, join) if isinstance(join, syntax.Apply) else self._joined(left, place, join)
+            left = (
+                self._applied(left, place, join) if isinstance(join, syntax.Apply) else self._joined(left, place, join)
+            )
         return left
 
     def _source_node(self, table: _Table) -> int:

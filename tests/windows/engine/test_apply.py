@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.windows.engine.engine import Engine, OutputRow
 from pipeline.windows.explanation.explain import explain
@@ -18,6 +20,7 @@ from pipeline.windows.operators.faults import ROW, Faults
 from pipeline.windows.operators.reference import Version
 from pipeline.windows.planning.topology import topology
 
+from ..support.reference import applied
 from ..support.run import Event, planned, rows_of, run
 
 Columns = dict[str, Any]
@@ -225,7 +228,9 @@ def test_the_alias_is_a_record() -> None:
     assert columns_of("SELECT e.* FROM i OUTER APPLY GetArrayElements(none) AS e", [ONE]) == [
         {"ArrayIndex": None, "ArrayValue": None}
     ]
-    assert columns_of("SELECT e.ArrayValue.* FROM i CROSS APPLY GetArrayElements(list) e", [{"list": [{"a": 1}, 2]}]) == [
+    assert columns_of(
+        "SELECT e.ArrayValue.* FROM i CROSS APPLY GetArrayElements(list) e", [{"list": [{"a": 1}, 2]}]
+    ) == [
         {"a": 1},
         {},
     ]
@@ -368,10 +373,10 @@ def test_the_elements_of_a_large_event_are_passed_on_in_parts() -> None:
         "GROUP BY TumblingWindow(second, 1)"
     )
     engine = Engine(plan, Faults("test", Counter()))
-    (place,) = engine._operators  # noqa: SLF001
+    (place,) = engine._operators
     fed: list[int] = []
-    feed = engine._operators[place].feed  # noqa: SLF001
-    engine._operators[place].feed = lambda port, rows: (fed.append(len(rows)), feed(port, rows))[1]  # type: ignore  # noqa: SLF001
+    feed = engine._operators[place].feed
+    engine._operators[place].feed = lambda port, rows: (fed.append(len(rows)), feed(port, rows))[1]  # type: ignore
 
     engine.feed(0, rows_of(plan, 0, [(0.5, {"a": [None] * 100_000})]))
     (row,) = engine.advance(10**19, 10)
@@ -413,3 +418,60 @@ def test_the_key_of_partitions_goes_through_and_explain_shows_the_node() -> None
     assert "s: CROSS APPLY GetArrayElements(i.list)\n" in explained
     assert "output: OUTER APPLY GetRecordProperties(v)\n" in explained or "GetRecordProperties(s.v)\n" in explained
     assert "CROSS APPLY GetArrayElements(i.list)" in explain(plan, config, "mermaid")
+
+
+leaves = st.none() | st.integers(0, 3) | st.text("xy", max_size=1)
+documents = st.recursive(
+    leaves,
+    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.sampled_from(["x", "y", "z"]), parts, max_size=3),
+    max_leaves=12,
+)
+#: What the next APPLY is about: the event, or what an earlier one found.
+PATHS = [("x",), ("y",), ("y", "x"), ("e0", "ArrayValue"), ("e0", "PropertyValue", "x"), ("e1", "ArrayValue")]
+
+
+@given(
+    events=st.lists(st.fixed_dictionaries({"x": documents, "y": documents}), max_size=4),
+    chain=st.lists(st.tuples(st.booleans(), st.booleans(), st.sampled_from(PATHS)), min_size=1, max_size=3),
+    in_steps=st.booleans(),
+)
+@settings(max_examples=200, deadline=None)
+def test_a_chain_of_applies_gives_what_plain_python_gives(
+    events: list[Columns], chain: list[tuple[bool, bool, tuple[str, ...]]], in_steps: bool
+) -> None:
+    """Each value is cast to what the function takes; what is neither has no elements."""
+    applies, expected = [], [dict(event) for event in events]
+    for place, (is_outer, is_array, path) in enumerate(chain):
+        known = {"x", "y"} | {f"e{i}" for i in range(place)}
+        if path[0] not in known or (path[0][0] == "e" and (path[1] == "ArrayValue") != chain[int(path[0][1])][1]):
+            path = ("x",)
+        function, type_ = ("GetArrayElements", "array") if is_array else ("GetRecordProperties", "record")
+        kind = "OUTER" if is_outer else "CROSS"
+        applies.append(f"{kind} APPLY {function}(TRY_CAST({'.'.join(path)} AS {type_})) AS e{place}")
+        wanted = list if is_array else dict
+        expected = [
+            made
+            for record in expected
+            for made in applied({**record, "\0": _at(record, path, wanted)}, ["\0"], is_outer, f"e{place}")
+        ]
+    text = f"SELECT * FROM i {' '.join(applies)}"
+    if in_steps:
+        names = [*(f"s{place}" for place in range(len(applies))), ""]
+        steps = [
+            f"s{place} AS (SELECT * FROM {names[place - 1] if place else 'i'} {apply})"
+            for place, apply in enumerate(applies)
+        ]
+        text = f"WITH {', '.join(steps)} SELECT * FROM s{len(applies) - 1}"
+
+    found = run(text, [(place + 1, event) for place, event in enumerate(events)]).get("output", [])
+
+    assert [columns for _, columns in found] == [
+        {name: value for name, value in record.items() if name != "\0"} for record in expected
+    ]
+
+
+def _at(record: Columns, path: tuple[str, ...], wanted: type) -> Any:
+    value: Any = record
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, wanted) else None
