@@ -47,12 +47,13 @@ class Function:
     on if `most` is None; a unit of time as the first argument is not counted. `first` is what the first argument may be
     (an expression, or also a star) or must be (a unit of time, or an interval, which is a unit and a number).
 
-    `gives` are the columns of the record that APPLY makes of each element. For aggregates: with `distinct`, it takes DISTINCT; with `ordered`, it needs OVER (ORDER BY ...); with `moving`, it
-    is analytic if it has OVER (LIMIT DURATION ...); with `whole_row` arguments it gives whole rows.
+    For aggregates: with `distinct`, it takes DISTINCT; with `ordered`, it needs OVER (ORDER BY ...); with `moving`, it
+    is analytic if it has OVER (LIMIT DURATION ...); with `whole_row` arguments it gives whole rows. After APPLY, each
+    record has the columns that it `gives`.
 
     `family` is its heading in the documentation, `short` another way to write its name, and `instead` what to write if
-    the function does not exist here. Casts and windows have a grammar of their own, so the table does not describe
-    their arguments.
+    the function does not exist here. Casts, windows and APPLY have a grammar of their own, so the table does not
+    describe their arguments.
     """
 
     name: str

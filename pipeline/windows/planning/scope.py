@@ -14,8 +14,8 @@ from .nodes import Inside, Resolved
 class ScopedSource:
     """A source whose columns a SELECT may use. `columns` is None if they are not known before there are rows.
 
-    `place` leads from the SELECT's row to the row of this source, as in `Resolved`. With `is_record` there is no row but
-    a record, which APPLY made; the source's name alone means the record.
+    `place` leads from the SELECT's row to the row of this source, as in `Resolved`. With `is_record` it leads to a
+    record, which APPLY made; the source's name alone means the record.
     """
 
     alias: str

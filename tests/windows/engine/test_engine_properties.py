@@ -62,8 +62,8 @@ QUERIES = {
         "INTO one FROM u GROUP BY id, TumblingWindow(second, 4) SELECT * INTO two FROM u"
     ),
     "apply, by another key": (
-        "SELECT e.ArrayValue AS v, COUNT(*) AS n, SUM(a.x) AS s, TopOne(e.ArrayIndex) OVER (ORDER BY e.ArrayIndex DESC) "
-        "AS t FROM A a CROSS APPLY GetArrayElements(a.list) AS e GROUP BY e.ArrayValue, HoppingWindow(second, 6, 2)"
+        "SELECT e.ArrayValue AS v, COUNT(*) AS n, SUM(a.x) AS s, TopOne(a.x) OVER (ORDER BY e.ArrayIndex DESC) AS t "
+        "FROM A a CROSS APPLY GetArrayElements(a.list) AS e GROUP BY e.ArrayValue, HoppingWindow(second, 6, 2)"
     ),
     "apply before and after a join": (
         "SELECT a.id AS id, e.ArrayIndex AS i, b.x AS y, f.ArrayIndex AS j FROM A a "
