@@ -249,11 +249,14 @@ class StageTask:
 
     def _queue_outputs(self, pipe: Pipeline, run: Run, rows: Sequence[OutputRow]) -> list[Sink]:
         """Put rows into the transaction; return the sink of each command."""
-        asked: list[Sink] = []
+        by_output: dict[str, list[OutputRow]] = {}
         for row in rows:
-            run.progress.counts[ROWS + row.output] += 1
-            for sink in self.opened.sinks[row.output]:
-                sink.queue(pipe, row, run.faults)
+            by_output.setdefault(row.output, []).append(row)
+        asked: list[Sink] = []
+        for output, its_rows in by_output.items():
+            run.progress.counts[ROWS + output] += len(its_rows)
+            for sink in self.opened.sinks[output]:
+                sink.queue(pipe, its_rows, run.faults)
                 asked += [sink] * (len(pipe) - len(asked))
         return asked
 
