@@ -18,14 +18,17 @@ from .scope import Scope, ScopedSource
 
 @dataclass(frozen=True)
 class Relation:
-    """What a name stands for: the rows of a node, or reference data if `node` is None.
+    """What a name stands for: the rows of a node; or, if `node` is None, reference data or the elements of APPLY.
 
     `columns` is None if they are not known before there are rows. `windowed` tells that the rows come from a window.
+    `depth` is how many joins and APPLYs the rows have gone through, which have put more into their arrivals.
     """
 
     node: int | None
     columns: tuple[str, ...] | None
     windowed: bool
+    is_record: bool = False
+    depth: int = 0
 
     @property
     def place(self) -> int:
@@ -35,7 +38,7 @@ class Relation:
 
     def source(self, source: syntax.Source, place: tuple[int, ...] = ()) -> ScopedSource:
         """Return the relation as a source of a SELECT, whose row is at `place` in the SELECT's row."""
-        return ScopedSource(source.alias, self.columns, place, source.name)
+        return ScopedSource(source.alias, self.columns, place, source.name, self.is_record)
 
 
 class Graph:

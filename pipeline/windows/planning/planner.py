@@ -124,3 +124,5 @@ def _names(query: Query) -> Iterator[str]:
             yield from part.names
         elif isinstance(part, syntax.Item | syntax.Property):
             yield part.name
+        elif isinstance(part, syntax.Apply):
+            yield part.source.name  # of the column that a star gives

@@ -6,10 +6,10 @@ from calendar import monthrange
 from collections.abc import Callable
 from datetime import date
 
-from ...language.ticks import TICKS_PER_MS, TICKS_PER_SECOND
+from ...language.ticks import END_OF_TIME, TICKS_PER_MS, TICKS_PER_SECOND
 from ...language.time_units import TICKS_PER_DAY, TIME_UNITS
 from ...language.values import Datetime, RowError
-from ..casts import END_OF_TIME, to_bigint, to_datetime
+from ..casts import to_bigint, to_datetime
 from .binding import Bind, by_unit, strict
 
 # Python's calendar module has these names too, but in the language of the locale.
