@@ -31,6 +31,13 @@ _ISO_8601 = re.compile(
 _BITS = {"true": True, "1": True, "false": False, "0": False}
 
 
+def datetime_at(ticks: int) -> Datetime:
+    """Return `ticks` as a datetime. Raises `RowError` if they are out of its range."""
+    if not 0 <= ticks < END_OF_TIME:
+        raise RowError("a datetime is out of its range, which is the years 1 to 9999")
+    return Datetime(ticks)
+
+
 def shown(value: Any) -> str:
     """Return `value` as a message shows it: its type, and up to 40 characters of the value, if it is not a record."""
     text = isoformat(value) if type(value) is Datetime else repr(value)

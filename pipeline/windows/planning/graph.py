@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..expressions.user_functions import UserFunctions
 from ..language import syntax
 from ..language.syntax import Column, Expression
 from ..language.tokens import QueryError
@@ -40,10 +41,10 @@ class Relation:
 class Graph:
     """The nodes, and the names that are known so far. `references` are the names of reference data."""
 
-    def __init__(self, names: Names, references: Iterable[str]) -> None:
+    def __init__(self, names: Names, references: Iterable[str], functions: UserFunctions) -> None:
         self.nodes: list[Node] = []
         self.streams: list[Stream] = []
-        self.compiler = Compiler(names)
+        self.compiler = Compiler(names, functions)
         self._references = {name.lower(): "" for name in references}  # folded -> as the query writes it first
         self._inputs: dict[str, str] = {}
         self._steps: dict[str, Relation | None] = {}
