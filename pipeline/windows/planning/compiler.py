@@ -65,9 +65,9 @@ class Compiler:
         if kind_of(call.function) == "analytic":
             raise QueryError(f"{call.function} is not allowed here, or inside another analytic function", call.at)
         if call.function in self._functions:
+            if call.over or call.distinct:
+                raise QueryError(f"{call.function} takes no {'DISTINCT' if call.distinct else 'OVER'}", call.at)
             operands = [self.evaluate(argument) for argument in call.arguments if not isinstance(argument, Star)]
-            if call.over or call.distinct or len(operands) < len(call.arguments):
-                raise QueryError(f"{call.function} takes no OVER, no DISTINCT and no *", call.at)
             return self._functions.bind(call.function, operands)
         return None
 
