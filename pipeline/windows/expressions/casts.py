@@ -13,12 +13,19 @@ from typing import Any
 
 import msgspec
 
-from ..language.ticks import isoformat, parse
+from ..language.ticks import END_OF_TIME, isoformat, parse
 from ..language.values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError, fits, to_json, type_name
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")  # possessive: it never backtracks
 _BITS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def datetime_at(ticks: int) -> Datetime:
+    """Return `ticks` as a datetime. Raises `RowError` if they are out of its range."""
+    if not 0 <= ticks < END_OF_TIME:
+        raise RowError("a datetime is out of its range, which is the years 1 to 9999")
+    return Datetime(ticks)
 
 
 def shown(value: Any) -> str:

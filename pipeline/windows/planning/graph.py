@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
+from ..expressions.user_functions import UserFunctions
 from ..language import syntax
 from ..language.syntax import Column, Expression
 from ..language.tokens import QueryError
@@ -47,12 +48,12 @@ class Graph:
     `warnings` and `named` are as in `Plan`.
     """
 
-    def __init__(self, names: Names, references: Iterable[str]) -> None:
+    def __init__(self, names: Names, references: Iterable[str], functions: UserFunctions) -> None:
         self.nodes: list[Node] = []
         self.streams: list[Stream] = []
         self.warnings: list[Warned] = []
         self.named: list[str] = []
-        self.compiler = Compiler(names)
+        self.compiler = Compiler(names, functions)
         self._references = {name.lower(): "" for name in references}  # folded -> as the query writes it first
         self._inputs: dict[str, str] = {}
         self._steps: dict[str, Relation | None] = {}
