@@ -19,7 +19,7 @@ from pipeline.hub.namespace import Hubs
 from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import Definition
-from pipeline.windows.jobs.finding import RegisteredJobs
+from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.outputs import list_outputs
 from pipeline.windows.jobs.registry import JobRegistry
@@ -91,7 +91,7 @@ Work = Callable[[], None]
 def work(registry: JobRegistry) -> Iterator[Work]:
     """Do what a worker does, until there is nothing more to do."""
     found: set[Job] = set()
-    jobs = RegisteredJobs(registry, lambda name, made: Job.of(name, made, registry.redis, registry.hubs, beat=0.0))
+    jobs = JobFinder(registry, beat=0.0)
 
     def work() -> None:
         for job in jobs.jobs():

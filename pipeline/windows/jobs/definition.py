@@ -14,6 +14,7 @@ from ...errors import InvalidValue
 from .job_toml import InvalidJob
 
 _MOST = 64  # characters of a name
+_UTF_8 = "utf-8-sig"  # with a mark or without
 
 #: A job's name, as a regular expression of the whole name.
 NAME = rf"[A-Za-z0-9][A-Za-z0-9._\-]{{0,{_MOST - 1}}}"
@@ -28,15 +29,30 @@ class Definition(msgspec.Struct, frozen=True):
 
 def read_definition(folder: Path) -> Definition:
     """Read query.asaql and job.toml. Raises `InvalidJob` for a file that can't be read."""
-    config_path, query_path = folder / "job.toml", folder / "query.asaql"
+    config_path = folder / "job.toml"
     try:
-        document = tomllib.loads(config_path.read_text())
-    except (OSError, ValueError) as exc:
+        document = tomllib.loads(config_path.read_text(_UTF_8))
+    except (OSError, ValueError, RecursionError) as exc:
         raise InvalidJob(config_path, f"can't be read: {exc}") from exc
+    return Definition(read_query(folder), document)
+
+
+def read_query(folder: Path) -> str:
+    """Read query.asaql. Raises `InvalidJob`."""
+    path = folder / "query.asaql"
     try:
-        return Definition(query_path.read_text(), document)
+        return path.read_text(_UTF_8)
     except (OSError, ValueError) as exc:
-        raise InvalidJob(query_path, f"can't be read: {exc}") from exc
+        raise InvalidJob(path, f"can't be read: {exc}", "query") from exc
+
+
+def name_of(folder: Path) -> str:
+    """Return the name of a folder's job: that of the folder to which a link leads, if it leads to one."""
+    try:
+        name = folder.resolve().name
+    except (OSError, RuntimeError):  # a link in a circle
+        name = folder.name
+    return name.encode(errors="replace").decode()  # a name on a disk is any bytes
 
 
 def check_name(name: str) -> str:

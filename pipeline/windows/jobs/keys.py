@@ -22,6 +22,13 @@ from ..operators.faults import KINDS
 #: The name of the task that merges.
 MERGE = "merge"
 
+#: Used in place of a task's name in the errors of a job: why it can't begin; and why a folder of its name can't be it,
+#: as it was put.
+BEGIN, FOLDER = "begin", "folder"
+
+#: Seconds for which a worker that has looked for jobs counts as there: it looks every two seconds, and may be busy.
+LOOKED_SECONDS = 10.0
+
 _LEASE_TTL = f"{TTL:g} s from each renewal"
 _WORKERS_TTL = f"{GONE:g} s from the last worker's beat"
 _WITH_THE_JOB = "with the job"
@@ -34,11 +41,12 @@ _DELETED = Key(
     None,
     "a field, by a worker once none can have the job any more",
 )
+_LOOKED = Key("jobs:looked", "string", "that a worker has looked for jobs", f"{LOOKED_SECONDS:g} s", "nobody")
 _JOB = Key(
     "job:JOB",
     "hash",
     "version of the query, start as in job.toml, tasks that have checkpoints (JSON), ready (1 once these are of this "
-    "version, else 0); see begin.py",
+    "version, else 0), restarts, the number of the last `Restart` that was begun; see begin.py",
     None,
     _WITH_THE_JOB,
 )
@@ -70,9 +78,9 @@ _STATUS = Key("job:JOB:status", "hash", "task -> TaskStatus as JSON", None, _WIT
 _ERRORS = Key(
     "job:JOB:errors",
     "hash",
-    "task, reference table or `begin` -> TaskError as JSON",
+    "task, reference table, `begin` or `folder` -> TaskError as JSON",
     None,
-    "when the job begins in another version, and with the job",
+    "when the job begins in another version, and with the job; a field, when it is over",
 )
 _FAULTS = Key(
     "job:JOB:faults:KIND",
@@ -133,6 +141,7 @@ _OUTPUT = Key(
 KEYS: tuple[Key, ...] = (
     _JOBS,
     _DELETED,
+    _LOOKED,
     _JOB,
     _CHECKPOINT,
     _STATE,
@@ -153,6 +162,7 @@ KEYS: tuple[Key, ...] = (
 
 JOBS = _JOBS.pattern
 DELETED = _DELETED.pattern
+LOOKED = _LOOKED.pattern
 OUTPUTS = _OUTPUTS.pattern
 
 
