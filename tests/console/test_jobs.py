@@ -18,6 +18,7 @@ from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
+from pipeline.windows.jobs import keys
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.job import Job
@@ -120,9 +121,10 @@ def test_the_list_says_how_far_each_job_is(person: Person, registry: JobRegistry
     registry.put("halted", Definition("SELECT k INTO Third FROM Input", {
         **DOCUMENT, "outputs": {"Third": {"type": "stream"}}, "boards": []}))  # fmt: skip
     registry.stop("halted")
+    registry.redis.delete(keys.LOOKED)  # as time would
     text = person.get("/console/jobs")
 
-    assert re.search(r"daily runs 0 \S+ \S+ 00:00:00 3 \u2013 1 ", text)
+    assert re.search(r"daily degraded 0 \S+ \S+ 00:00:00 3 \u2013 1 ", text)
     assert f"idle no worker {' '.join(6 * [NONE])}" in text
     assert "halted stopped" in text
 

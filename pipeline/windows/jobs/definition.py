@@ -29,21 +29,15 @@ class Definition(msgspec.Struct, frozen=True):
 
 def read_definition(folder: Path) -> Definition:
     """Read query.asaql and job.toml. Raises `InvalidJob` for a file that can't be read."""
-    config_path = folder / "job.toml"
+    config_path, query_path = folder / "job.toml", folder / "query.asaql"
     try:
         document = tomllib.loads(config_path.read_text(_UTF_8))
     except (OSError, ValueError, RecursionError) as exc:
         raise InvalidJob(config_path, f"can't be read: {exc}") from exc
-    return Definition(read_query(folder), document)
-
-
-def read_query(folder: Path) -> str:
-    """Read query.asaql. Raises `InvalidJob`."""
-    path = folder / "query.asaql"
     try:
-        return path.read_text(_UTF_8)
+        return Definition(query_path.read_text(_UTF_8), document)
     except (OSError, ValueError) as exc:
-        raise InvalidJob(path, f"can't be read: {exc}", "query") from exc
+        raise InvalidJob(query_path, f"can't be read: {exc}", "query") from exc
 
 
 def name_of(folder: Path) -> str:

@@ -23,8 +23,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `revision` is different after each time that the job is put; `updated` is UTC. `groups` are its consumer groups,
     each as (hub, group). `tasks` and `outboxes` are all for which it may have keys in Redis, including those from
-    before it was changed: none of a folder's that could never begin, whose `definition` has only what can be read of
-    the query. `stopped` is the UTC time at which it was stopped, None if workers are to run it.
+    before it was changed: none of a folder's that could never begin, whose `definition` is empty. `stopped` is the UTC
+    time at which it was stopped, None if workers are to run it.
     """
 
     definition: Definition

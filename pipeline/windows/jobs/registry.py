@@ -17,7 +17,7 @@ from ...store import Pipeline, Redis, WatchError, while_full
 from ...store.clock import clock_ms
 from ..language.ticks import from_unix_ms, isoformat
 from . import keys
-from .definition import Definition, name_of, read_definition, read_query
+from .definition import Definition, name_of, read_definition
 from .erase import queue_detach, queue_erase
 from .job import Job
 from .job_toml import NOW, InvalidJob, ReferenceInput, check_start, config_of
@@ -144,39 +144,25 @@ class JobRegistry:
 
     def refuse(self, name: str, reason: str, folder: Path | None) -> None:
         """Record why a job can't begin. A folder that nobody knows yet is recorded, so that everybody sees it."""
-
         place = BEGIN
-
-        def replace(pipe: Pipeline, data: bytes | None) -> None:
-            nonlocal place
-            old = None if data is None else msgspec.json.decode(data, type=JobRecord)
-            if old is not None and not old.folder:
-                place = FOLDER
-            elif old is None or (not old.tasks and old.definition.query != query):
-                new = old or JobRecord(definition=Definition("", {}), folder=True, revision="", updated="")
-                seen = msgspec.structs.replace(new, definition=Definition(query, {}), updated=self._now())
-                pipe.hset(keys.JOBS, name, msgspec.json.encode(seen))
-
         if folder is not None:
-            try:
-                query = read_query(folder)
-            except InvalidJob:
-                query = ""
-            self._transact(name, replace)
+            new = JobRecord(definition=Definition("", {}), folder=True, revision="", updated=self._now())
+            if not while_full.write(self.redis, "HSETNX", keys.JOBS, name, msgspec.json.encode(new)):
+                place = BEGIN if self.get(name).folder else FOLDER
         Reports(self.redis, name).error(place, reason, from_unix_ms(clock_ms(self.redis)))
 
     def accept(self, name: str, folder: Path | None) -> None:
         """Note that a job can begin."""
-        Reports(self.redis, name).forget(BEGIN, *([] if folder is None else [FOLDER]))
+        Reports(self.redis, name).forget(*([BEGIN] if folder is None else [BEGIN, FOLDER]))
 
     def forget(self, name: str) -> None:
         """Note that a worker's folder is gone. A job that could never begin goes with it."""
 
         def remove(pipe: Pipeline, data: bytes | None) -> None:
-            old = None if data is None else msgspec.json.decode(data, type=JobRecord)
-            if old is not None and old.folder and not old.tasks:
+            job = None if data is None else msgspec.json.decode(data, type=JobRecord)
+            pipe.hdel(keys.errors(name), *([FOLDER] if job is not None and not job.folder else [BEGIN, FOLDER]))
+            if job is not None and job.folder and not job.tasks:
                 pipe.hdel(keys.JOBS, name)
-            pipe.hdel(keys.errors(name), FOLDER, *([BEGIN] if old is None or old.folder else []))
 
         self._transact(name, remove)
 
