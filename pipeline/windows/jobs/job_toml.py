@@ -243,6 +243,22 @@ def match(config: JobConfig, plan: Plan, path: Path) -> JobConfig:
     )
 
 
+def check_start(value: Any) -> str:
+    """Return where a job is to begin: `LAST`, `NOW`, or a UTC time as `isoformat` writes it. Raises `InvalidValue`."""
+    if value in (LAST, NOW):
+        return str(value)
+    try:
+        if isinstance(value, datetime):  # TOML's own, without quotes
+            if value.tzinfo is None:
+                raise ValueError
+            value = value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+        return isoformat(parse(value))
+    except (TypeError, ValueError):
+        raise InvalidValue(
+            f'start: {str(value)!r} is not "{LAST}", "{NOW}" or a UTC time such as 2024-05-01T11:00:00Z', "start"
+        ) from None
+
+
 def _matched(tables: Mapping[str, T], names: tuple[str, ...], path: Path, section: str, clause: str) -> dict[str, T]:
     """Return the tables by the query's names. Raises `InvalidJob` unless there is exactly one table for each name."""
     by_name = {name.lower(): (name, table) for name, table in tables.items()}
@@ -329,19 +345,10 @@ class _Reader:
         return seconds
 
     def _start(self) -> str:
-        value = self.document.get("start", START)
-        if value in (LAST, NOW):
-            return str(value)
         try:
-            if isinstance(value, datetime):  # TOML's own, without quotes
-                if value.tzinfo is None:
-                    raise ValueError
-                value = value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
-            return isoformat(parse(value))
-        except (TypeError, ValueError):
-            raise self._error(
-                "start", f'start: {str(value)!r} is not "{LAST}", "{NOW}" or a UTC time such as 2024-05-01T11:00:00Z'
-            ) from None
+            return check_start(self.document.get("start", START))
+        except InvalidValue as exc:
+            raise self._error("start", str(exc)) from None
 
     def _section(self, name: str, kind: type[T]) -> T:
         section = self.document.get(name, kind())
