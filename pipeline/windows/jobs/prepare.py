@@ -9,6 +9,7 @@ from ..language.excerpt import excerpt
 from ..language.parser import parse
 from ..language.syntax import Query
 from ..language.tokens import At, QueryError
+from ..language.warned import Warned
 from ..planning.nodes import Plan
 from ..planning.planner import plan
 from .definition import Definition
@@ -22,6 +23,12 @@ class Prepared:
     query: Query
     plan: Plan
     config: JobConfig
+    text: str
+
+    @property
+    def warnings(self) -> list[Warned]:
+        """What the query may not mean as it is written."""
+        return [warned.shown(self.text) for warned in self.plan.warnings]
 
 
 def prepare(definition: Definition, folder: Path) -> Prepared:
@@ -40,4 +47,4 @@ def prepare(definition: Definition, folder: Path) -> Prepared:
         if shown := excerpt(definition.query, at):
             error.add_note(shown)
         raise error from exc
-    return Prepared(query, planned, match(config, planned, config_path))
+    return Prepared(query, planned, match(config, planned, config_path), definition.query)
