@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.windows.engine.engine import Engine, OutputRow
-from pipeline.windows.operators.faults import LATE, ROW, Faults
+from pipeline.windows.operators.faults import LATE_DROPPED, ROW, Faults
 from pipeline.windows.operators.reference import Version
 
 from ..support.run import NEVER_FULL, Event, planned, rows_of, run, ticks
@@ -93,7 +93,7 @@ def test_a_row_whose_windows_are_closed_is_counted_and_left_out() -> None:
     at_once = job.feed(0, rows_of(made, 0, [(3, {}), (6, {})]))
 
     assert len(at_once) == 2
-    assert counts[LATE] == 1
+    assert counts[LATE_DROPPED] == 1
     assert [row.columns["n"] for row in job.advance(ticks(10), NEVER_FULL) if isinstance(row, OutputRow)] == [1]
 
 
