@@ -10,6 +10,7 @@ from ..language.parser import parse
 from ..language.syntax import Query
 from ..language.tokens import At, QueryError
 from ..language.warned import Warned
+from ..planning.columns import Unseen
 from ..planning.nodes import Plan
 from ..planning.planner import plan
 from .definition import Definition
@@ -25,10 +26,10 @@ class Prepared:
     config: JobConfig
     text: str
 
-    @property
-    def warnings(self) -> list[Warned]:
-        """What the query may not mean as it is written."""
-        return [warned.shown(self.text) for warned in self.plan.warnings]
+    def warnings(self, unseen: Unseen | None = None) -> list[Warned]:
+        """Return what the query may not mean as it is written, and which columns no event of a sample has."""
+        of_sample = unseen.warnings() if unseen else ()
+        return [warned.shown(self.text) for warned in (*self.plan.warnings, *of_sample)]
 
 
 def prepare(definition: Definition, folder: Path) -> Prepared:

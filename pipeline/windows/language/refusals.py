@@ -21,7 +21,8 @@ def check_function(call: Call) -> None:
     if function is None:
         raise unknown_function(name, call.at)
     if function.kind == "unsupported":
-        raise QueryError(f"{name} is a function of Stream Analytics that is not supported", call.at)
+        message = f"{name} is a function of Stream Analytics that is not supported; instead: {function.instead}"
+        raise QueryError(message, call.at)
     if function.kind == "foreign":
         raise QueryError(f"there is no function {name}: write {function.instead}", call.at)
 

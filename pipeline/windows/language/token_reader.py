@@ -116,7 +116,7 @@ class TokenReader:
         return follower is None or self.peek(ahead + 1).keyword != follower
 
     def name(self, expected: str) -> str:
-        """Read a name, without brackets or quotes. Raises `QueryError`; `expected` says for the message what it names."""
+        """Read a name, without what is around it. Raises `QueryError`; `expected` says for the message what it names."""
         if not self.is_name():
             raise self.unexpected(expected)
         return self.advance().text
