@@ -25,6 +25,7 @@ from pipeline.windows.jobs.outputs import DeliveryStatus
 from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.reports import JobStatus
 from pipeline.windows.jobs.states import MEANINGS, State
+from pipeline.windows.language.warned import Warned
 from pipeline.windows.operators.faults import KINDS
 
 #: What an answer has in the place of a webhook's headers and its URL's query, which may be secrets.
@@ -145,6 +146,12 @@ class JobDocument(msgspec.Struct):
     definition: JobBody | None
     status: JobStatus | None
     deliveries: list[DeliveryStatus]
+
+
+class JobMade(JobDocument, kw_only=True):
+    """`warnings` are what the query may not mean: it runs all the same. The hubs' last events were looked at, too."""
+
+    warnings: list[Warned]
 
 
 class FaultKind(msgspec.Struct):
