@@ -78,5 +78,5 @@ DIFFERENCES: tuple[tuple[str, _Is], ...] = (
 
 def differences(query: Query) -> Iterator[str]:
     """Yield the rows of the table that are about parts of the query."""
-    parts = list(walk((query.steps, query.statements)))
+    parts = list(walk(query.statements))
     return (row for row, is_about in DIFFERENCES if any(map(is_about, parts)))

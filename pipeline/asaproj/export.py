@@ -204,7 +204,7 @@ class _Export:
     def _function(self, name: str, source: str) -> None:
         calls = [
             part
-            for part in walk((self.query.steps, self.query.statements))
+            for part in walk(self.query.statements)
             if isinstance(part, Call) and part.function == f"{UDF}{name}".upper()
         ]
         taken = max((len(call.arguments) for call in calls), default=0)

@@ -14,7 +14,7 @@ from ..windows.jobs.job_toml import InvalidJob
 from ..windows.jobs.prepare import prepare
 from ..windows.language.excerpt import excerpt
 from ..windows.language.parser import parse
-from ..windows.language.syntax import Query, Source
+from ..windows.language.syntax import Query, Source, Step
 from ..windows.language.tokens import At, QueryError
 from ..windows.language.tree import walk
 from ..windows.language.values import lookup
@@ -117,10 +117,10 @@ class _Names:
     """The names that a query uses: of inputs that are no steps, and of outputs. `by_arrival` have no TIMESTAMP BY."""
 
     def __init__(self, query: Query) -> None:
-        steps = {step.name.lower() for step in query.steps}
+        steps = {part.name.lower() for part in walk(query.statements) if isinstance(part, Step)}
         self.inputs: dict[str, str] = {}
         self.by_arrival: set[str] = set()
-        for part in walk((query.steps, query.statements)):
+        for part in walk(query.statements):
             if isinstance(part, Source) and part.name.lower() not in steps:
                 self.inputs.setdefault(part.name.lower(), part.name)
                 if part.timestamp is None:

@@ -20,6 +20,8 @@ def check_function(call: Call) -> None:
     function = FUNCTIONS.get(name)
     if function is None:
         raise unknown_function(name, call.at)
+    if function.kind == "applied":
+        raise QueryError(f"{function.name} gives rows: write CROSS APPLY {function.name}(...) AS x after FROM", call.at)
     if function.kind == "unsupported":
         raise QueryError(f"{name} is a function of Stream Analytics that is not supported", call.at)
     if function.kind == "foreign":

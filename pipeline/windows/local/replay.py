@@ -8,9 +8,10 @@ from itertools import islice
 from typing import Any
 
 from ...hub.event_line import METADATA
+from ..engine.bodies import InputError, json_records
 from ..engine.engine import Engine, Given
 from ..engine.event_times import TimePolicies
-from ..engine.input_rows import InputError, InputRows, pop_added, records_of
+from ..engine.input_rows import InputRows, pop_added
 from ..expressions.casts import to_datetime
 from ..language.ticks import BEGINNING, END, isoformat
 from ..language.values import Datetime, RowError
@@ -120,17 +121,17 @@ class Replay:
                 f"{line}: nothing tells when the event arrived: add EventEnqueuedUtcTime (UTC) to the events, or "
                 f"TIMESTAMP BY to FROM {self.input}",
             )
-        latest = self._arrived
+        latest, reason = self._arrived, "TIMESTAMP BY is NULL"
         row = Row(self._plan.names.mapping(record), latest, ())
         for timestamp in self._timestamps:
             try:
                 value = timestamp.evaluate(row)
                 if value is not None:
                     latest = max(latest, to_datetime(value))
-            except RowError:
-                pass  # InputRows reports it
-        if latest == BEGINNING:
-            self._faults.report(EVENT_TIME, f"{self.file.path}, {line}: no event so far has a time")
+            except RowError as exc:
+                reason = str(exc)
+        if latest == BEGINNING:  # otherwise `InputRows` reports it
+            self._faults.report(EVENT_TIME, f"{self.file.path}, {line}: {reason}; no event so far has a time")
         return latest
 
 
@@ -138,7 +139,7 @@ def _is_record(exported: dict[str, Any]) -> bool:
     """Say whether the body of an exported event without members was an object. Raises `InputError`, as a hub's does."""
     if "body_base64" in exported:
         raise InputError("the body is not JSON: it is not text")
-    return bool(records_of(str(exported.get("body", "{}")).encode()))
+    return bool(json_records(str(exported.get("body", "{}")).encode()))
 
 
 def _partition_id(value: Any) -> int:
