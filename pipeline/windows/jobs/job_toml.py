@@ -180,8 +180,8 @@ class _Time(_Table, frozen=True):
 class JobConfig(msgspec.Struct, frozen=True):
     """`start` is last, now or a UTC time. `boards` are those of [[boards]], each with the name of its output.
 
-    `faults` is the output that the job itself writes, and not its query: one more of `outputs`.
-    `functions` are the sources of the query's own functions, by name.
+    `functions` are the sources of the query's own functions, by name. `faults` is the output that the job itself
+    writes, and not its query: one more of `outputs`.
     """
 
     inputs: Mapping[str, InputConfig]
