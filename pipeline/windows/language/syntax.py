@@ -11,6 +11,9 @@ from typing import Literal
 
 from .tokens import At
 
+Type = Literal["bigint", "float", "nvarchar", "datetime", "bit", "record", "array"]
+"""A type, in lower case and without a length: nvarchar(max) is nvarchar."""
+
 
 @dataclass(frozen=True)
 class Constant:
@@ -118,10 +121,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Cast:
-    """CAST or TRY_CAST. `type` is in lower case and has no length: nvarchar(max) is nvarchar."""
+    """CAST or TRY_CAST."""
 
     operand: Expression
-    type: Literal["bigint", "float", "nvarchar", "datetime", "bit", "record", "array"]
+    type: Type
     is_try: bool
     at: At = field(compare=False)
 
@@ -302,8 +305,25 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class TypedColumn:
+    name: str
+    type: Type
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Table:
+    """CREATE TABLE input ( columns ): the types that columns of an input have."""
+
+    input: str
+    columns: tuple[TypedColumn, ...]
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
 class Query:
-    """WITH steps, then the statements. There is at least one statement."""
+    """CREATE TABLE and WITH, then the statements. There is at least one statement."""
 
     steps: tuple[Step, ...]
     statements: tuple[Statement, ...]
+    tables: tuple[Table, ...] = ()

@@ -97,7 +97,7 @@ def _wrong() -> ValueError:
 def _fraction(digits: str) -> int:
     """Return the ticks of the digits after the point."""
     more = max(0, len(digits) - 7)
-    return round(int(digits.ljust(7, "0")), -more) // 10**more
+    return int(round(int(digits.ljust(7, "0")), -more) // 10**more)
 
 
 def _in_range(ticks: int) -> int:

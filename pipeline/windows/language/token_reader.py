@@ -28,10 +28,11 @@ KEYWORD_BEFORE = {"TIMESTAMP": "BY", "PARTITION": "BY", "LIMIT": "DURATION"}
 # allowed, with the message for it. They are tried in this order when a word is unexpected, so that the error says what
 # is wrong.
 _REFUSED = {
+    "CREATE TABLE": "CREATE TABLE is allowed only at the beginning, before WITH and SELECT",
     **{
         phrase: f"{phrase} is not supported"
         for phrase in (
-            *("CREATE TABLE", "CREATE FUNCTION", "CREATE", "CROSS JOIN"),
+            *("CREATE FUNCTION", "CREATE", "CROSS JOIN"),
             *("RIGHT OUTER JOIN", "RIGHT JOIN", "FULL OUTER JOIN", "FULL JOIN", "MATCH_RECOGNIZE"),
             *("EXCEPT", "INTERSECT", "EXISTS"),
         )

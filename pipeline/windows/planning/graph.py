@@ -43,18 +43,38 @@ class Relation:
 class Graph:
     """The nodes, and the names that are known so far. `references` are the names of reference data."""
 
-    def __init__(self, names: Names, references: Iterable[str]) -> None:
+    def __init__(self, names: Names, references: Iterable[str], tables: Iterable[syntax.Table] = ()) -> None:
         self.nodes: list[Node] = []
         self.streams: list[Stream] = []
         self.compiler = Compiler(names)
         self._references = {name.lower(): "" for name in references}  # folded -> as the query writes it first
         self._inputs: dict[str, str] = {}
+        self._tables: dict[str, syntax.Table] = {}
+        for table in tables:
+            self._type(table)
         self._steps: dict[str, Relation | None] = {}
 
     def add(self, node: Node) -> int:
         """Add a node; return its place, by which other nodes name it as their source."""
         self.nodes.append(node)
         return len(self.nodes) - 1
+
+    def _type(self, table: syntax.Table) -> None:
+        if table.input.lower() in self._tables:
+            raise QueryError(f"two CREATE TABLE are for {table.input}", table.at)
+        self._tables[table.input.lower()] = table
+        names: set[str] = set()
+        for column in table.columns:
+            if column.name.lower() in names:
+                raise QueryError(f"CREATE TABLE {table.input} has the column {column.name} twice", column.at)
+            names.add(column.name.lower())
+
+    def check_tables(self) -> None:
+        """Raises `QueryError` if a CREATE TABLE is for a name that no FROM reads as an input."""
+        for name, table in self._tables.items():
+            if name not in self._inputs:
+                inputs = ", ".join(self._inputs.values())
+                raise QueryError(f"{table.input} is no input that a FROM or JOIN reads; these are: {inputs}", table.at)
 
     def announce(self, step: syntax.Step) -> None:
         """Make a step's name known before its rows are, so that a step that reads it too early is refused.
@@ -99,7 +119,9 @@ class Graph:
             return rewrite(expression, lambda part: scope.resolve(part) if isinstance(part, Column) else None)
 
         timestamp = None if source.timestamp is None else self.compiler.compile(resolved(source.timestamp))
-        stream = Stream(name, timestamp, tuple(self.compiler.compile(resolved(key)) for key in source.over))
+        over = tuple(self.compiler.compile(resolved(key)) for key in source.over)
+        table = self._tables.get(source.name.lower())
+        stream = Stream(name, timestamp, over, table.columns if table else ())
         if stream in self.streams:
             place = self.streams.index(stream)
             return next(i for i, node in enumerate(self.nodes) if isinstance(node, Input) and node.stream == place)

@@ -22,7 +22,7 @@ def plan(query: Query, references: Iterable[str] = frozenset()) -> Plan:
     """Make the graph. `references` are the names that stand for reference data. Raises `QueryError`."""
     _check_functions(query)
     names = Names(_names(query))
-    graph = Graph(names, references)
+    graph = Graph(names, references, query.tables)
     for step in query.steps:
         graph.announce(step)
     for step in query.steps:
@@ -34,6 +34,7 @@ def plan(query: Query, references: Iterable[str] = frozenset()) -> Plan:
         outputs.append(statement.into)
         relation = _union(graph, statement.selects, statement.into)
         graph.add(Output(statement.into, (relation.place,), statement.into, relation.windowed))
+    graph.check_tables()
     fuse(graph.nodes, graph.compiler)
     return _pruned(graph, tuple(outputs), names, query.statements[0].at)
 
@@ -107,10 +108,10 @@ def renumbered(nodes: Iterable[tuple[int, Node]]) -> tuple[Node, ...]:
 
 
 def _names(query: Query) -> Iterator[str]:
-    for part in walk((query.steps, query.statements)):
+    for part in walk((query.steps, query.statements, query.tables)):
         if isinstance(part, syntax.Column | syntax.Star):
             yield from part.names
-        elif isinstance(part, syntax.Item | syntax.Property):
+        elif isinstance(part, syntax.Item | syntax.Property | syntax.TypedColumn):
             yield part.name
         elif isinstance(part, syntax.Apply):
             yield part.source.name  # of the column that a star gives

@@ -122,7 +122,9 @@ def test_null_is_null_of_any_type(name: str) -> None:
         pytest.param("2024-05-01t10:20:30z", "2024-05-01T10:20:30.0000000Z", id="small letters"),
         pytest.param(" 2024-02-29 ", "2024-02-29T00:00:00.0000000Z", id="a leap day, in blanks"),
         pytest.param("2022-11-21T08:26:47.872179604Z", "2022-11-21T08:26:47.8721796Z", id="nanoseconds"),
-        pytest.param("2022-11-21T08:26:47.87217965Z", "2022-11-21T08:26:47.8721796Z", id="half a tick goes to the even"),
+        pytest.param(
+            "2022-11-21T08:26:47.87217965Z", "2022-11-21T08:26:47.8721796Z", id="half a tick goes to the even"
+        ),
         pytest.param("2022-11-21T08:26:47.87217975+00:00", "2022-11-21T08:26:47.8721798Z", id="or up to it"),
         pytest.param("2022-11-21T08:26:47.872179650000000001Z", "2022-11-21T08:26:47.8721797Z", id="18 digits"),
         pytest.param("2024-12-31T23:59:59.99999996Z", "2025-01-01T00:00:00.0000000Z", id="rounded to the next year"),
