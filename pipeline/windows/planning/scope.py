@@ -14,13 +14,14 @@ from .nodes import Inside, Resolved
 class ScopedSource:
     """A source whose columns a SELECT may use. `columns` is None if they are not known before there are rows.
 
-    `place` leads from the SELECT's row to the row of this source, as in `Resolved`. With `is_record` it leads to a
-    record, which APPLY made; the source's name alone means the record.
+    `place` leads from the SELECT's row to the row of this source, as in `Resolved`. `name` is what `alias` stands for.
+    With `is_record`, `place` leads to a record, which APPLY made; the source's name alone means the record.
     """
 
     alias: str
     columns: tuple[str, ...] | None
     place: tuple[int, ...] = ()
+    name: str = ""
     is_record: bool = False
 
     def column(self, name: str) -> str | None:
@@ -51,6 +52,7 @@ class Scope:
             return named, _known(named, column.names[1:], column)
         if (named := self.source(column.names[0])) is not None and named.is_record:
             return named, ()
+        self._refuse_hidden(column)
         if len(self.sources) == 1:
             return self.sources[0], _known(self.sources[0], column.names, column)
         have = [source for source in self.sources if source.column(column.names[0]) is not None]
@@ -62,6 +64,16 @@ class Scope:
         raise QueryError(
             f"several sources may have {column}: write {' or '.join(f'{a}.{column}' for a in aliases)}", column.at
         )
+
+    def _refuse_hidden(self, column: Column) -> None:
+        """Raises `QueryError` for the name of a source that has another name here: `FROM i a WHERE i.x`."""
+        name, *rest = column.names
+        hidden = [source for source in self.sources if rest and source.name.lower() == name.lower()]
+        if hidden and all(source.columns is None or source.column(name) is None for source in self.sources):
+            alias = hidden[0].alias
+            meant = ".".join((alias, *rest))
+            message = f"{name} is called {alias} here: write {meant}, or {alias}.{column} for a column {name}"
+            raise QueryError(message, column.at)
 
     def resolve(self, column: Column) -> Resolved:
         """Return the column with its place. Raises `QueryError`."""

@@ -107,9 +107,9 @@ def composed(parts: st.SearchStrategy[Expression], with_over: bool) -> st.Search
     if with_over:
         orders = several(st.builds(OrderBy, parts, st.booleans()))
         overs = maybe(st.builds(Over, several(parts), orders, maybe(DURATIONS), maybe(parts)))
-    binary = st.sampled_from(["+", "-", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "AND", "OR"])
+    binary = st.sampled_from(["+", "-", "&", "|", "^", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "AND", "OR"])
     return st.one_of(
-        st.builds(Unary, st.sampled_from(["-", "+", "NOT"]), parts, AT),
+        st.builds(Unary, st.sampled_from(["-", "+", "~", "NOT"]), parts, AT),
         st.builds(Binary, binary, parts, parts, AT),
         st.builds(Like, parts, parts, maybe(parts), st.booleans(), AT),
         st.builds(In, parts, several(parts, 1), st.booleans(), AT),
@@ -117,6 +117,7 @@ def composed(parts: st.SearchStrategy[Expression], with_over: bool) -> st.Search
         st.builds(IsNull, parts, st.booleans(), AT),
         st.builds(Case, maybe(parts), several(st.tuples(parts, parts), 1), maybe(parts), AT),
         st.builds(Cast, parts, st.sampled_from(TYPES), st.booleans(), AT),
+        st.builds(Property, parts.filter(lambda part: not isinstance(part, Column)), names, AT),
         calls(parts, overs),
     )
 
@@ -198,9 +199,9 @@ unions = several(selects(), 1)
 steps = several(st.builds(Step, names, unions, AT))
 typed_columns = several(st.builds(TypedColumn, names, st.sampled_from(TYPES), AT), 1)
 tables = several(st.builds(Table, names, typed_columns, AT))
-statements = several(st.builds(Statement, st.just("output") | names, unions, AT), 1)
+statements = several(st.builds(Statement, steps, st.just("output") | names, unions, AT), 1)
 
 
 @st.composite
 def queries(draw: st.DrawFn) -> Query:
-    return Query(draw(steps), draw(statements), draw(tables))
+    return Query(draw(statements), draw(tables))
