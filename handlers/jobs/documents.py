@@ -25,6 +25,7 @@ from pipeline.windows.jobs.outputs import DeliveryStatus
 from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.reports import JobStatus
 from pipeline.windows.jobs.states import MEANINGS, State
+from pipeline.windows.operators.faults import KINDS
 
 #: What an answer has in the place of a webhook's headers and its URL's query, which may be secrets.
 HIDDEN = "(hidden)"
@@ -83,7 +84,7 @@ class JobBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A job: a query, and where its inputs come from and its outputs go, by the names that it uses.
 
     `start` is where a job begins that has not run yet, or not with this start: `last`, `now` or a UTC time. `snapshot`
-    is how often its state is saved.
+    is how often its state is saved. `faults` names one more of `outputs`, which gets a row for each fault.
     """
 
     query: Annotated[str, msgspec.Meta(max_length=100_000, examples=[_EXAMPLE])]
@@ -93,6 +94,7 @@ class JobBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     time: Time | None = None
     start: str = START
     snapshot: Seconds = SNAPSHOT
+    faults: str | None = None
 
     def definition(self) -> Definition:
         document = msgspec.to_builtins(self)
@@ -141,9 +143,15 @@ class JobDocument(msgspec.Struct):
 
 
 class FaultKind(msgspec.Struct):
-    """`kind` is one of a job's status; `examples` are the last, newest first."""
+    """`kind` is one of a job's status; `examples` are the last, newest first.
+
+    `azure_metric` is the metric of Stream Analytics that counts such, "" if none does.
+    """
 
     kind: str
+    title: str
+    meaning: str
+    azure_metric: str
     count: int
     examples: list[FaultExample]
 
@@ -182,7 +190,13 @@ def job_faults(client: Redis, name: str, status: JobStatus | None) -> JobFaults:
     """Return the faults of a job with examples: one round trip."""
     counts = {} if status is None else status.faults
     found = fault_examples(client, name)
-    return JobFaults(name, [FaultKind(kind, counts.get(kind, 0), its) for kind, its in found.items()])
+    return JobFaults(
+        name,
+        [
+            FaultKind(kind, about.title, about.meaning, about.azure, counts.get(kind, 0), found[kind])
+            for kind, about in KINDS.items()
+        ],
+    )
 
 
 def job_body(job: JobRecord) -> JobBody | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
+import msgspec
 
 from ..boards import Boards
 from ..store.client import redis_client
@@ -13,6 +14,7 @@ from ..windows.jobs.definition import read_definition
 from ..windows.jobs.fault_examples import fault_examples
 from ..windows.jobs.record import JobRecord
 from ..windows.jobs.registry import JobProgress, JobRegistry
+from ..windows.operators.faults import KINDS
 from . import terminal
 from .hub_management import hubs_of
 from .terminal import one_line_errors
@@ -61,16 +63,29 @@ def show_status(name: str | None, watch: bool, interval: float) -> None:
 
 @click.command("faults")
 @click.argument("name")
+@click.option("--kind", type=click.Choice(list(KINDS)), help="Of this kind only.")
+@click.option("--json", "as_json", is_flag=True, help="As lines of JSON, with the events' bodies.")
 @one_line_errors
-def show_faults(name: str) -> None:
-    """Show the last faults of the job NAME, newest first: when, of which kind, which event, and why."""
+def show_faults(name: str, kind: str | None, as_json: bool) -> None:
+    """Show how many faults of each kind the job NAME has met, and the last ones, newest first: which event, and why."""
     jobs = job_registry()
-    jobs.get(name)
-    found = [(each, kind) for kind, its in fault_examples(jobs.redis, name).items() for each in its]
+    status = jobs.progress(name, jobs.get(name)).status
+    counts = {} if status is None else status.faults
+    kinds = [kind] if kind else list(KINDS)
+    found = [(each, of) for of, its in fault_examples(jobs.redis, name).items() if of in kinds for each in its]
+    found.sort(key=lambda pair: pair[0].time, reverse=True)
+    if as_json:
+        for each, of in found:
+            click.echo(msgspec.json.encode({"kind": of, **msgspec.structs.asdict(each)}))
+        return
+    totals = [(of, f"{counts[of]:,}", KINDS[of].meaning) for of in kinds if of in counts]
     rows = [
-        (_time(each.time), kind, f"{each.hub}/{each.partition}/{each.offset}" if each.hub else "-", each.reason)
-        for each, kind in sorted(found, key=lambda pair: pair[0].time, reverse=True)
+        (_time(each.time), of, f"{each.hub}/{each.partition}/{each.offset}" if each.hub else "-", each.reason)
+        for each, of in found
     ]
+    for line in terminal.columns([("kind", "count", "meaning"), *totals], {0, 2}):
+        click.echo(line)
+    click.echo()
     for line in terminal.columns([("time", "kind", "event", "why"), *rows], {0, 1, 2, 3}):
         click.echo(line)
 

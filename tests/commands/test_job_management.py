@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import redis as redis_py
 from click.testing import CliRunner, Result
@@ -110,11 +111,15 @@ def test_the_last_faults_of_a_job_are_shown(wz: Wz, hubs: Hubs, work: Callable[[
     hubs["events"].append([Event(b"not JSON")], partition=1)
     work()
 
-    (_, (time, kind, event, *why)) = rows(wz("faults", "plain"))
+    (_, total, _, _, (time, kind, event, *why)) = rows(wz("faults", "plain"))
+    assert total[:2] == ["input_errors", "1"]
     assert (kind, event.rpartition("/")[0]) == ("input_errors", "events/1")
     assert time.endswith("Z")
     assert " ".join(why).startswith("the body is not JSON")
     assert "there is no job 'none'" in wz("faults", "none").output
+    (line,) = wz("faults", "plain", "--json", "--kind", "input_errors").output.splitlines()
+    assert msgspec.json.decode(line)["body"] == "not JSON"
+    assert wz("faults", "plain", "--json", "--kind", "row_errors").output == ""
 
 
 def test_a_job_is_stopped_and_started(wz: Wz, work: Callable[[], None]) -> None:

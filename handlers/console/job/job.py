@@ -130,7 +130,7 @@ def _figures(request: Request, registry: JobRegistry, name: str, prepared: Prepa
     job, may = registry.get(name), access(request)
     progress = registry.progress(name, job)
     status = progress.status
-    outputs = [] if prepared is None else list(prepared.plan.outputs)
+    outputs = [] if prepared is None else list(prepared.config.outputs)
     config = None if prepared is None else prepared.config
     samples = history(registry.redis, job_subject(name))
     chosen = request.args.get("output") or first_stream(config)
@@ -158,7 +158,7 @@ def _figures(request: Request, registry: JobRegistry, name: str, prepared: Prepa
         "rows": [(row.window_end, values_of(row, columns)) for row in rows[:SHOWN]],
         "columns": columns,
         "older": rows[SHOWN - 1].id if len(rows) > SHOWN else None,
-        "kinds": kinds_of(config, status, fault_examples(registry.redis, name)),
+        "kinds": kinds_of(status, fault_examples(registry.redis, name)),
         "minutes": minutes_of(samples, chosen, outputs),
         "rows_of": {} if status is None else status.rows,
     }

@@ -12,7 +12,7 @@ import msgspec
 from ..language.ticks import BEGINNING, isoformat
 from ..language.values import RowError
 from ..operators import analytic, join, reference
-from ..operators.faults import LATE, ROW, Faults
+from ..operators.faults import LATE_DROPPED, ROW, Faults
 from ..operators.operator import Operator
 from ..operators.waiting import Waiting
 from ..operators.windowing import window_operator
@@ -191,7 +191,7 @@ class Engine:
                     message = (
                         f"a row of {isoformat(row.time)} came when windows up to {isoformat(self.closed)} had closed"
                     )
-                    self._faults.report(LATE, message, row)
+                    self._faults.report(LATE_DROPPED, message, row)
                 rows = [row for row in rows if row.time > self.closed]
             operator.feed(port, rows)
 

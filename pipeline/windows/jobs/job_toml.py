@@ -2,6 +2,7 @@
 
     start = "last"                 or "now", or a UTC time: where a job begins if it has not run yet with this start
     snapshot = "30s"               how often the state is saved; later events are read again after a crash
+    faults = "Faults"              an output, [outputs.Faults], that gets a row for each fault; none by default
 
     [time]                         for inputs with TIMESTAMP BY
     late_arrival = "5s"            up to 20d 23:59:59; -1 for no limit
@@ -65,7 +66,7 @@ OUT_OF_ORDER = "0s"
 ACTION: Literal["adjust", "drop"] = "adjust"
 FIELD_COLUMN = "field"
 
-_SECTIONS = ("start", "snapshot", "time", "inputs", "outputs", "boards")
+_SECTIONS = ("start", "snapshot", "faults", "time", "inputs", "outputs", "boards")
 
 
 class InvalidJob(PipelineError, ValueError):
@@ -174,7 +175,10 @@ class _Time(_Table, frozen=True):
 
 
 class JobConfig(msgspec.Struct, frozen=True):
-    """`start` is last, now or a UTC time. `boards` are those of [[boards]], each with the name of its output."""
+    """`start` is last, now or a UTC time. `boards` are those of [[boards]], each with the name of its output.
+
+    `faults` is the output that the job itself writes, and not its query: one more of `outputs`.
+    """
 
     inputs: Mapping[str, InputConfig]
     outputs: Mapping[str, OutputConfig]
@@ -182,6 +186,7 @@ class JobConfig(msgspec.Struct, frozen=True):
     policies: TimePolicies = TimePolicies()
     start: str = START
     snapshot_seconds: float = milliseconds(SNAPSHOT) / 1000
+    faults: str | None = None
 
     @property
     def references(self) -> frozenset[str]:
@@ -203,8 +208,12 @@ def config_of(document: Mapping[str, Any], path: Path) -> JobConfig:
 
 def match(config: JobConfig, plan: Plan, path: Path) -> JobConfig:
     """Check job.toml against the query; return it with the names as the query writes them. Raises `InvalidJob`."""
-    outputs = _matched(config.outputs, plan.outputs, path, "outputs", "INTO")
     names = {name.lower(): name for name in plan.outputs}
+    if config.faults is not None and config.faults.lower() in names:
+        raise InvalidJob(path, f"faults: the query writes {config.faults} itself: name another output", "faults")
+    of_job = {name: table for name, table in config.outputs.items() if name == config.faults}
+    of_query = {name: table for name, table in config.outputs.items() if name != config.faults}
+    outputs = _matched(of_query, plan.outputs, path, "outputs", "INTO") | of_job
     for number, (source, _) in enumerate(config.boards, 1):
         if source.lower() not in names:
             raise InvalidJob(
@@ -279,7 +288,19 @@ class _Reader:
             self._policies(),
             self._start(),
             self._seconds("snapshot", self.document.get("snapshot", SNAPSHOT), 86_400),
+            self._faults(outputs),
         )
+
+    def _faults(self, outputs: Mapping[str, Any]) -> str | None:
+        """Return the name of the output of faults as its table has it."""
+        name = self.document.get("faults")
+        if name is None:
+            return None
+        written = next((each for each in outputs if each.lower() == str(name).lower()), None)
+        if written is None or outputs[written].get("type") == "board":
+            needed = f"[outputs.{name}] of the type stream, hub, file or webhook"
+            raise self._error("faults", f"faults = {name!r} needs {needed}")
+        return written
 
     def _input(self, name: str, table: Any) -> InputConfig:
         place = f"inputs.{name}"

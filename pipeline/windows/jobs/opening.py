@@ -70,6 +70,7 @@ def open_job(
         reports=Reports(client, name),
         policies=config.policies,
         pacing=pacing or Pacing(snapshot_seconds=config.snapshot_seconds),
+        faults=config.faults,
     )
     return opened, config
 

@@ -46,14 +46,12 @@ from .token_reader import KEYWORD_BEFORE, RESERVED
 from .tokens import upper
 
 _OR, _AND, _NOT, _PREDICATE, _SUM, _PRODUCT, _SIGN, _OPERAND = range(8)
-_STRENGTHS = {"OR": _OR, "AND": _AND, "+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "%": _PRODUCT}
+_STRENGTHS = {"OR": _OR, "AND": _AND, **dict.fromkeys("+-&|^", _SUM), **dict.fromkeys("*/%", _PRODUCT)}
 
 
 def render(query: Query) -> str:
     """Return a text of the query, with a line for each step and statement."""
-    lines = [f"{_name(step.name)} AS ({' UNION '.join(map(_select, step.selects))})" for step in query.steps]
-    steps = f"WITH {', '.join(lines)}\n" if lines else ""
-    return steps + "\n".join(map(_statement, query.statements))
+    return "\n".join(map(_statement, query.statements))
 
 
 def render_expression(expression: Expression | Star) -> str:
@@ -62,9 +60,11 @@ def render_expression(expression: Expression | Star) -> str:
 
 
 def _statement(statement: Statement) -> str:
+    lines = [f"{_name(step.name)} AS ({' UNION '.join(map(_select, step.selects))})" for step in statement.steps]
+    steps = f"WITH {', '.join(lines)}\n" if lines else ""
     into = "" if statement.into == DEFAULT_OUTPUT else f" INTO {_name(statement.into)}"
     first, *others = statement.selects
-    return " UNION ".join([_select(first, into), *map(_select, others)])
+    return steps + " UNION ".join([_select(first, into), *map(_select, others)])
 
 
 def _select(select: Select, into: str = "") -> str:
@@ -187,7 +187,8 @@ def _operand(expression: Expression | Star) -> str:
         case Unit(name):
             return name
         case Property(operand, name):
-            return f"{_expression(operand, _OPERAND)}.{_name(name)}"
+            text = render_expression(operand)
+            return f"{text if isinstance(operand, Call | Cast | Property) else f'({text})'}.{_name(name)}"
         case Case():
             return _case(expression)
         case Cast(operand, type, is_try):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 TICKS_PER_MS = 10_000
 TICKS_PER_SECOND = 10_000_000
@@ -35,8 +36,9 @@ def to_unix_ms(ticks: int) -> int:
     return max(0, (ticks - UNIX_EPOCH) // TICKS_PER_MS)
 
 
+@lru_cache(maxsize=4096)
 def isoformat(ticks: int) -> str:
-    """Return ticks as text: 2024-05-01T11:00:00.0000000Z.
+    """Return ticks as text: 2024-05-01T11:00:00.0000000Z. The last ones are remembered, as many rows have one time.
 
     All seven digits are written: a window's end may lie between two milliseconds, and a checkpoint's times must be read
     back as the same ticks.

@@ -8,9 +8,10 @@ from itertools import islice
 from typing import Any
 
 from ...hub.event_line import METADATA
+from ..engine.bodies import InputError, json_records
 from ..engine.engine import Engine, Given
 from ..engine.event_times import TimePolicies
-from ..engine.input_rows import InputError, InputRows, pop_added, records_of
+from ..engine.input_rows import InputRows, pop_added
 from ..expressions.casts import to_datetime
 from ..language.ticks import BEGINNING, END, isoformat
 from ..language.values import Datetime, RowError
@@ -138,7 +139,7 @@ def _is_record(exported: dict[str, Any]) -> bool:
     """Say whether the body of an exported event without members was an object. Raises `InputError`, as a hub's does."""
     if "body_base64" in exported:
         raise InputError("the body is not JSON: it is not text")
-    return bool(records_of(str(exported.get("body", "{}")).encode()))
+    return bool(json_records(str(exported.get("body", "{}")).encode()))
 
 
 def _partition_id(value: Any) -> int:

@@ -13,13 +13,12 @@ from ...hub.event import StoredEvent
 from ...hub.log import Hub
 from ...store import Redis
 from ..engine.engine import Engine, Given, OutputRow
-from ..engine.input_rows import InputError, InputRows, rows_of
+from ..engine.input_rows import EventReader, InputRows
 from ..jobs.definition import Definition
 from ..jobs.opening import hub_reader, reference_tables
 from ..jobs.prepare import Prepared, prepare
 from ..jobs.registry import JobRegistry
 from ..language.ticks import from_unix_ms
-from ..operators.faults import INPUT
 from ..operators.waiting import Waiting
 from .run import FirstFaults
 
@@ -105,11 +104,6 @@ class _Run:
             yield self.engine.advance(watermark, _PAGE)
 
     def _feed(self, source: InputRows, events: Sequence[StoredEvent], now: int) -> Iterator[list[Given]]:
-        rows = []
-        for stored in events:
-            try:
-                rows += rows_of(stored, now, self.plan.names)
-            except InputError as exc:
-                self.trial.faults.report(INPUT, f"{exc} (partition {stored.partition}, offset {stored.offset})")
+        rows = EventReader(self.plan.names).rows(events, now, self.trial.faults)
         for stream, taken in source.by_stream(rows, self.engine.closed):
             yield self.engine.feed(stream, taken)

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from ..language import syntax
 from ..language.syntax import Call, Column, Expression
 from ..language.values import Names
+from ..language.warned import Warned
 from ..operators.bounds import Bound
 from ..row import Evaluate
 
@@ -177,6 +178,8 @@ class Plan:
 
     Names are as the query writes them. Rows of inputs must be made with `names.mapping`. `span` is the longest time, in
     ticks, by which a row of an input can come before a row of an output that it changes.
+
+    `warnings` are what the query may not mean. `named` are the columns without AS, as `step.name = expression`.
     """
 
     streams: tuple[Stream, ...]
@@ -186,3 +189,5 @@ class Plan:
     outputs: tuple[str, ...]
     names: Names
     span: int
+    warnings: tuple[Warned, ...] = ()
+    named: tuple[str, ...] = ()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..functions import kind_of
 from ..language import syntax
+from ..language.render import render_expression
 from ..language.syntax import Call, Column, Expression, Star
 from ..language.tokens import At, QueryError
 from ..language.tree import rewrite
@@ -16,6 +17,7 @@ from .conditions import all_of
 from .from_clause import FromClause
 from .graph import Graph, Relation
 from .grouping import Grouping, aliased, with_window_id
+from .mistakes import refuse_quoted_texts, warnings
 from .nodes import ItemColumn, ItemStar, Select, Union, Window
 from .scope import ScopedSource
 
@@ -33,7 +35,10 @@ class _SelectPlanner:
         self._from = FromClause(graph, select, step)
 
     def plan(self) -> Relation:
-        select = self._select
+        select, scope = self._select, self._from.scope
+        refuse_quoted_texts(select, scope)
+        self._graph.warnings += warnings(select, scope, self._graph.sources)
+        self._graph.named += self._named()
         where = None if select.where is None else self._from.resolve(select.where)
         if select.windows:
             return self._grouped(where)
@@ -43,6 +48,11 @@ class _SelectPlanner:
         if select.having is not None:  # without GROUP BY it is one more WHERE, about the rows and not the items
             where = all_of([*([where] if where else []), self._from.resolve(select.having)])
         return self._selected(self._from.node, where, items)
+
+    def _named(self) -> Iterator[str]:
+        for item in self._select.items:
+            if not item.has_alias and not isinstance(item.expression, Star | Column | syntax.Property):
+                yield f"{self._step}.{item.name} = {render_expression(item.expression)}"
 
     def _grouped(self, where: Expression | None) -> Relation:
         select, node = self._select, self._from.node

@@ -102,10 +102,10 @@ def composed(parts: st.SearchStrategy[Expression], with_over: bool) -> st.Search
     if with_over:
         orders = several(st.builds(OrderBy, parts, st.booleans()))
         overs = maybe(st.builds(Over, several(parts), orders, maybe(DURATIONS), maybe(parts)))
-    binary = st.sampled_from(["+", "-", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "AND", "OR"])
+    binary = st.sampled_from(["+", "-", "&", "|", "^", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "AND", "OR"])
     types = st.sampled_from(["bigint", "float", "nvarchar", "datetime", "bit", "record", "array"])
     return st.one_of(
-        st.builds(Unary, st.sampled_from(["-", "+", "NOT"]), parts, AT),
+        st.builds(Unary, st.sampled_from(["-", "+", "~", "NOT"]), parts, AT),
         st.builds(Binary, binary, parts, parts, AT),
         st.builds(Like, parts, parts, maybe(parts), st.booleans(), AT),
         st.builds(In, parts, several(parts, 1), st.booleans(), AT),
@@ -113,6 +113,7 @@ def composed(parts: st.SearchStrategy[Expression], with_over: bool) -> st.Search
         st.builds(IsNull, parts, st.booleans(), AT),
         st.builds(Case, maybe(parts), several(st.tuples(parts, parts), 1), maybe(parts), AT),
         st.builds(Cast, parts, types, st.booleans(), AT),
+        st.builds(Property, parts.filter(lambda part: not isinstance(part, Column)), names, AT),
         calls(parts, overs),
     )
 
@@ -188,9 +189,9 @@ def selects(draw: st.DrawFn) -> Select:
 
 unions = several(selects(), 1)
 steps = several(st.builds(Step, names, unions, AT))
-statements = several(st.builds(Statement, st.just("output") | names, unions, AT), 1)
+statements = several(st.builds(Statement, steps, st.just("output") | names, unions, AT), 1)
 
 
 @st.composite
 def queries(draw: st.DrawFn) -> Query:
-    return Query(draw(steps), draw(statements))
+    return Query(draw(statements))
