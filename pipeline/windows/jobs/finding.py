@@ -9,7 +9,7 @@ from pathlib import Path
 from ...errors import PipelineError
 from ...store.clock import clock_ms
 from ..language.ticks import from_unix_ms
-from .definition import Definition
+from .definition import Definition, function_files
 from .job import Job
 from .outputs import OutputTaken
 from .record import BEGIN, JobRecord
@@ -55,7 +55,7 @@ class JobFolders:
         return [job for _, job in self._jobs.values() if job is not None]
 
     def _job(self, folder: Path) -> tuple[_Stamp, Job | None]:
-        stamp = tuple(_stamp(folder / name) for name in _FILES)
+        stamp = tuple(map(_stamp, [*(folder / name for name in _FILES), *function_files(folder)]))
         known, job = self._jobs.get(folder, ((), None))
         if stamp == known:
             return stamp, job

@@ -224,7 +224,7 @@ class ExpressionParser:
         """Read the first argument, and what belongs to it. The table of functions says whether it is an expression."""
         at = self._tokens.next.at
         first = FUNCTIONS[function].first if function in FUNCTIONS else None
-        if first is None and self._tokens.is_next("*"):
+        if first is None and self._tokens.is_next("*") and not function.startswith("UDF."):
             raise unknown_function(function, function_at)
         if first == "star" and self._tokens.accept("*"):
             yield Star((), at)

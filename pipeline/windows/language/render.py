@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from ..functions import CAST, FUNCTIONS, TIMESTAMP, TRY_CAST
 from .parser import DEFAULT_OUTPUT, own_name
 from .syntax import (
+    Apply,
     Between,
     Binary,
     Call,
@@ -101,7 +102,12 @@ def _source(source: Source) -> str:
     return text
 
 
-def _join(join: Join) -> str:
+def _join(join: Join | Apply) -> str:
+    if isinstance(join, Apply):
+        kind = "OUTER" if join.is_outer else "CROSS"
+        return (
+            f" {kind} APPLY {FUNCTIONS[join.function].name}({render_expression(join.of)}) AS {_name(join.source.name)}"
+        )
     return f" {join.kind} JOIN {_source(join.source)} ON {render_expression(join.on)}"
 
 

@@ -260,6 +260,20 @@ class Join:
 
 
 @dataclass(frozen=True)
+class Apply:
+    """CROSS APPLY function(of) AS name, or OUTER APPLY: a row for each element of an array, or property of a record.
+
+    `function` is in upper case. `source` has nothing but the name.
+    """
+
+    is_outer: bool
+    function: str
+    of: Expression
+    source: Source
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
 class Select:
     """`keys` are the expressions of GROUP BY in their order, without its window.
 
@@ -269,7 +283,7 @@ class Select:
 
     items: tuple[Item, ...]
     source: Source
-    joins: tuple[Join, ...]
+    joins: tuple[Join | Apply, ...]
     where: Expression | None
     keys: tuple[Expression, ...]
     windows: tuple[NamedWindow, ...]

@@ -35,7 +35,7 @@ _REFUSED = {
     **{
         phrase: f"{phrase} is not supported{instead}"
         for phrase, instead in {
-            **dict.fromkeys(("CREATE TABLE", "CREATE FUNCTION", "CREATE", "CROSS APPLY", "OUTER APPLY"), ""),
+            **dict.fromkeys(("CREATE TABLE", "CREATE FUNCTION", "CREATE"), ""),
             "CROSS JOIN": ": write JOIN ... ON",
             **dict.fromkeys(("RIGHT OUTER JOIN", "RIGHT JOIN"), ": change the sides and write LEFT JOIN"),
             **dict.fromkeys(("FULL OUTER JOIN", "FULL JOIN"), ": write LEFT JOIN, both ways, and UNION"),
@@ -116,7 +116,7 @@ class TokenReader:
         return follower is None or self.peek(ahead + 1).keyword != follower
 
     def name(self, expected: str) -> str:
-        """Read a name, without what is around it. Raises `QueryError`; `expected` says for the message what it names."""
+        """Read a name, without brackets or quotes. Raises `QueryError`, whose message says `expected`."""
         if not self.is_name():
             raise self.unexpected(expected)
         return self.advance().text

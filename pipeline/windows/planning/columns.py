@@ -10,7 +10,20 @@ from ..language.tokens import At
 from ..language.tree import walk
 from ..language.warned import Warned
 from ..row import Row
-from .nodes import Analytic, Compiled, Input, ItemColumn, Join, Node, Plan, ReferenceJoin, Resolved, Select, Window
+from .nodes import (
+    Analytic,
+    Apply,
+    Compiled,
+    Input,
+    ItemColumn,
+    Join,
+    Node,
+    Plan,
+    ReferenceJoin,
+    Resolved,
+    Select,
+    Window,
+)
 
 
 class Unseen:
@@ -68,6 +81,8 @@ def _expressions(number: int, node: Node) -> Iterator[tuple[int, Expression]]:
             yield from ((source, call) for call in node.calls)
         case Analytic(calls=calls, sources=(source,)):
             yield from ((source, call) for call in calls)
+        case Apply(of=of, sources=(source,)):
+            compiled = [(source, of)]
         case Join(left_keys=left, right_keys=right, on=on, sources=(a, b)):
             compiled = [*((a, key) for key in left), *((b, key) for key in right), (number, on)]
         case ReferenceJoin(left_keys=left, on=on, sources=(source,)):
@@ -82,6 +97,7 @@ def _input(plan: Plan, node: int, place: tuple[int, ...]) -> str | None:
             return plan.streams[stream].input
         case Select(items=None, sources=(source,)):
             return _input(plan, source, place)
-        case Analytic(sources=sources) | Join(sources=sources) | ReferenceJoin(sources=sources) if place:
+        case Analytic() | Apply() | Join() | ReferenceJoin() as pair if place:
+            sources = pair.sources
             return _input(plan, sources[place[0]], place[1:]) if place[0] < len(sources) else None
     return None

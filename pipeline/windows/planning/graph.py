@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
+from ..expressions.user_functions import UserFunctions
 from ..language import syntax
 from ..language.syntax import Column, Expression
 from ..language.tokens import QueryError
@@ -18,14 +19,17 @@ from .scope import Scope, ScopedSource
 
 @dataclass(frozen=True)
 class Relation:
-    """What a name stands for: the rows of a node, or reference data if `node` is None.
+    """What a name stands for: the rows of a node; or, if `node` is None, reference data or the elements of APPLY.
 
     `columns` is None if they are not known before there are rows. `windowed` tells that the rows come from a window.
+    `depth` is how many joins and APPLYs the rows have gone through, which have put more into their arrivals.
     """
 
     node: int | None
     columns: tuple[str, ...] | None
     windowed: bool
+    is_record: bool = False
+    depth: int = 0
 
     @property
     def place(self) -> int:
@@ -35,7 +39,7 @@ class Relation:
 
     def source(self, source: syntax.Source, place: tuple[int, ...] = ()) -> ScopedSource:
         """Return the relation as a source of a SELECT, whose row is at `place` in the SELECT's row."""
-        return ScopedSource(source.alias, self.columns, place, source.name)
+        return ScopedSource(source.alias, self.columns, place, source.name, self.is_record)
 
 
 class Graph:
@@ -44,12 +48,12 @@ class Graph:
     `warnings` and `named` are as in `Plan`.
     """
 
-    def __init__(self, names: Names, references: Iterable[str]) -> None:
+    def __init__(self, names: Names, references: Iterable[str], functions: UserFunctions) -> None:
         self.nodes: list[Node] = []
         self.streams: list[Stream] = []
         self.warnings: list[Warned] = []
         self.named: list[str] = []
-        self.compiler = Compiler(names)
+        self.compiler = Compiler(names, functions)
         self._references = {name.lower(): "" for name in references}  # folded -> as the query writes it first
         self._inputs: dict[str, str] = {}
         self._steps: dict[str, Relation | None] = {}

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.windows.language.parser import own_name
 from pipeline.windows.language.syntax import (
+    Apply,
     Between,
     Binary,
     Call,
@@ -162,7 +163,11 @@ def hoppings(draw: st.DrawFn) -> Hopping:
 operand_lists = several(operands())
 stars = st.builds(lambda star: Item("", star), st.builds(Star, several(names), AT))
 item_lists = several(items() | stars, 1)
-joins = several(st.builds(Join, st.sampled_from(["INNER", "LEFT"]), sources(), operands(), AT))
+applied = st.builds(lambda name, at: Source(name, name, None, (), None, at), names, AT)
+applies = st.builds(
+    Apply, st.booleans(), st.sampled_from(["GETARRAYELEMENTS", "GETRECORDPROPERTIES"]), operands(), applied, AT
+)
+joins = several(st.builds(Join, st.sampled_from(["INNER", "LEFT"]), sources(), operands(), AT) | applies)
 windows: st.SearchStrategy[Window] = st.one_of(
     hoppings(),
     st.builds(Sliding, DURATIONS, AT),
