@@ -61,7 +61,7 @@ class Project:
             for note in getattr(exc, "__notes__", []):
                 error.add_note(note)
             raise error from exc
-        return LocalJob(self.folder, prepared.plan, prepared.config)
+        return LocalJob(self.folder, prepared)
 
     def event_file(self, name: str, path: Path) -> EventFile:
         """Open the events of an input. Raises `InvalidFile`."""

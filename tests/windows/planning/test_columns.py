@@ -44,7 +44,8 @@ READ = {
         {"A": "", "B": ""},
     ),
     "not those of a window's record": (
-        "WITH s AS (SELECT TopOne() OVER (ORDER BY t) AS r FROM I GROUP BY TumblingWindow(second, 1)) SELECT r.a FROM s",
+        "WITH s AS (SELECT TopOne() OVER (ORDER BY t) AS r FROM I GROUP BY TumblingWindow(second, 1)) "
+        "SELECT r.a FROM s",
         {"I": "t"},
     ),
 }
