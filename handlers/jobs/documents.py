@@ -35,8 +35,12 @@ Seconds = Annotated[str | int, msgspec.Meta(description="As `5s`, `15m`, `24h` o
 
 
 class Reference(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Over HTTP, `hash` is the name of a Redis hash that begins with `reference:`, and there are no files."""
+    """`name` is that of a table that was put to `/reference/{name}`, or `hash` a Redis hash, as `reference:devices`.
 
+    Over HTTP there are no files.
+    """
+
+    name: str | None = None
     hash: str | None = None
     field_column: str = FIELD_COLUMN
     file: str | None = None

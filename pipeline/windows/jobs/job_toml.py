@@ -18,7 +18,7 @@
     file = "events.ndjson"         NDJSON, CSV or Parquet, beside job.toml; for `wz job run` and `wz job test`
 
     [inputs.Actions]
-    reference = { file = "actions.csv" }      or { hash = "actions" }: data that is joined without a window
+    reference = { name = "actions" }   or { file = "actions.csv" }, { hash = "actions" }: data joined without a window
 
     [outputs.OutputWindow]         each name after INTO; its type is stream, board, hub, file or webhook
     type = "stream"
@@ -106,8 +106,12 @@ class FileInput(_Table, frozen=True):
 
 
 class ReferenceData(_Table, frozen=True):
-    """`file` is a JSON or CSV file beside job.toml, `hash` a key of Redis. One of them must be set; see tables.py."""
+    """`name` is that of a PUT, `file` a JSON or CSV file beside job.toml, `hash` a key of Redis; see tables.py.
 
+    One of them must be set.
+    """
+
+    name: str | None = None
     file: str | None = None
     hash: str | None = None
     field_column: str = FIELD_COLUMN
@@ -314,8 +318,12 @@ class _Reader:
         if len(kinds) != 1:
             raise self._error(place, f"[{place}]: write one of hub, file and reference")
         made = self._convert(table, _INPUTS[kinds.pop()], place)
-        if isinstance(made, ReferenceInput) and (made.reference.file is None) == (made.reference.hash is None):
-            raise self._error(place, f"[{place}]: a reference is {{ file = ... }} or {{ hash = ... }}")
+        if isinstance(made, ReferenceInput):
+            its = made.reference
+            if [its.name, its.file, its.hash].count(None) != 2:
+                raise self._error(
+                    place, f"[{place}]: a reference is {{ name = ... }}, {{ file = ... }} or {{ hash = ... }}"
+                )
         return made
 
     def _boards(self) -> list[tuple[str, BoardConfig]]:
