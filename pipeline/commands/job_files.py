@@ -71,7 +71,7 @@ def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[t
     tables = made.tables(given)
     places = _places(made, _by_name(outputs, made.plan.outputs, "--output"))
     with ExitStack() as opened:
-        events = {name: EventFile(path) for name, path in files.items()}
+        events = {name: EventFile(path, made.config.delimiter(name)) for name, path in files.items()}
         for file in events.values():
             opened.callback(file.close)
         write = opened.enter_context(_writers(places))

@@ -118,7 +118,11 @@ def run(
     """
     summary = Summary()
     engine = Engine(job.plan, summary.faults, tables)
-    replays = [Replay(job.plan, name, file, job.config.policies, summary.faults) for name, file in files.items()]
+    config = job.config
+    replays = [
+        Replay(job.plan, name, file, config.policies, summary.faults, config.read_body(name))
+        for name, file in files.items()
+    ]
 
     def give(rows: Sequence[Given]) -> None:
         for row in rows:

@@ -17,6 +17,7 @@ from .nodes import (
     ItemColumn,
     ItemStar,
     Join,
+    Metadata,
     Node,
     Output,
     Plan,
@@ -57,7 +58,7 @@ def _through(node: Node, sources: Sequence[Holders]) -> Holders:
                 for place, key in enumerate(keys)
                 if key.expression in sources[0]
             )
-        case Analytic() | ReferenceJoin():
+        case Metadata() | Analytic() | ReferenceJoin():
             return _inside(sources[0], 0)
         case Join():
             return _inside(sources[0], 0) | _inside(sources[1], 1)
