@@ -21,6 +21,7 @@ from ..windows.local.files import STDIN, EventFile
 from ..windows.local.row_file import RowFile
 from ..windows.local.run import FirstFaults, LocalJob, Summary, Write, run
 from . import terminal
+from .job_azure import project_of
 from .terminal import one_line_errors
 
 #: The name of standard output.
@@ -50,12 +51,14 @@ folder_argument = click.argument("folder", type=click.Path(exists=True, file_oka
 
 
 @click.command("run")
-@folder_argument
+@click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.option("--input", "inputs", type=NamedFile(), multiple=True, help="Events of an input, or reference data.")
 @click.option("--output", "outputs", type=NamedFile(), multiple=True, help="Where an output's rows go, as NDJSON.")
 @one_line_errors
 def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[tuple[str, Path], ...]) -> None:
     """Run the query of FOLDER over files, to their ends; then all windows are closed. Needs no Redis.
+
+    FOLDER may also be the asaproj.json of a project of the Azure Stream Analytics Tools for VS Code.
 
     Inputs are NDJSON (- is standard input), JSON, CSV or Parquet, as the file's name tells; they may be .gz. Without
     --input, a file that job.toml names is used. Rows go to the files of --output or of job.toml; if there are none, to
@@ -63,7 +66,8 @@ def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[t
     boards, are not touched.
     """
     started = time.monotonic()
-    made = LocalJob.read(folder)
+    project = project_of(folder)
+    made = LocalJob.read(folder) if project is None else project.local_job()
     given = _by_name(inputs, (*made.plan.inputs, *made.plan.references), "--input")
     files = made.input_files(given)
     if list(files.values()).count(STDIN) > 1:
@@ -71,7 +75,10 @@ def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[t
     tables = made.tables(given)
     places = _places(made, _by_name(outputs, made.plan.outputs, "--output"))
     with ExitStack() as opened:
-        events = {name: EventFile(path, made.config.delimiter(name)) for name, path in files.items()}
+        events = {
+            name: EventFile(path, made.config.delimiter(name)) if project is None else project.event_file(name, path)
+            for name, path in files.items()
+        }
         for file in events.values():
             opened.callback(file.close)
         write = opened.enter_context(_writers(places))

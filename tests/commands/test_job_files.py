@@ -193,8 +193,8 @@ def test_test_names_what_it_did_not_compare_and_what_went_wrong_with_events(toll
 
     first, late, out_of_order = result.stdout.splitlines()
     assert first == "out_of_order: ok, 2 rows of PerBooth (Passages, Expired not compared)"
-    assert late.startswith("  late_events: 1, the first: an event of 2024-05-01T08:02:00.0000000Z arrived at ")
-    assert out_of_order.startswith("  out_of_order_events: 1, the first: ")
+    assert late.startswith("  late_adjusted: 1, the first: an event of 2024-05-01T08:02:00.0000000Z arrived at ")
+    assert out_of_order.startswith("  out_of_order_adjusted: 1, the first: ")
 
 
 @pytest.mark.parametrize(

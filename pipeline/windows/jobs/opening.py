@@ -70,6 +70,7 @@ def open_job(
         reports=Reports(client, name),
         policies=config.policies,
         pacing=pacing or Pacing(snapshot_seconds=config.snapshot_seconds),
+        faults=config.faults,
     )
     return opened, config
 
@@ -80,7 +81,7 @@ def _version(prepared: Prepared, readers: Sequence[HubReader]) -> str:
     hubs = [reader.source(reader.partitions) for reader in readers]
     inputs = sorted(prepared.config.inputs.items())
     csv = [(name, table.delimiter) for name, table in inputs if isinstance(table, HubInput) and table.format == "csv"]
-    meaning = [FORMAT, render(prepared.query), keys, hubs, *([csv] if csv else [])]
+    meaning = [FORMAT, render(prepared.query), keys, hubs, *filter(None, [prepared.config.functions, csv])]
     return hashlib.sha256(msgspec.json.encode(meaning)).hexdigest()
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...javascript import WrongFunction
 from ..language.excerpt import excerpt
 from ..language.parser import parse
 from ..language.syntax import Query
 from ..language.tokens import At, QueryError
 from ..planning.nodes import Plan
 from ..planning.planner import plan
-from .definition import Definition
+from .definition import FUNCTIONS, Definition
 from .job_toml import InvalidJob, JobConfig, config_of, match
 
 
@@ -33,7 +34,9 @@ def prepare(definition: Definition, folder: Path) -> Prepared:
     config = config_of(definition.document, config_path)
     try:
         query = parse(definition.query)
-        planned = plan(query, config.references)
+        planned = plan(query, config.references, config.functions)
+    except WrongFunction as exc:
+        raise InvalidJob(folder / FUNCTIONS / f"{exc.name}.js", str(exc), f"functions.{exc.name}") from exc
     except QueryError as exc:
         at = At(exc.line, exc.column)
         error = InvalidJob(query_path, str(exc), "query", at)

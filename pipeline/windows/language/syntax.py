@@ -28,10 +28,14 @@ class Constant:
 
 @dataclass(frozen=True)
 class Column:
-    """`a.b.c`: a column, maybe after its source's name, and properties of records to any depth."""
+    """`a.b.c`: a column, maybe after its source's name, and properties of records to any depth.
+
+    `is_quoted`: it is one name in double quotes, which somebody may have meant as a text.
+    """
 
     names: tuple[str, ...]
     at: At = field(compare=False)
+    is_quoted: bool = field(default=False, compare=False, kw_only=True)
 
     def __str__(self) -> str:
         return ".".join(self.names)
@@ -47,7 +51,7 @@ class Star:
 
 @dataclass(frozen=True)
 class Property:
-    """`operand.name` where the operand is a call: System.Window().Id, GetArrayElement(a, 0).b."""
+    """`operand.name` where the operand is no column: System.Window().Id, GetArrayElement(a, 0).b, (a + b).c."""
 
     operand: Expression
     name: str
@@ -56,7 +60,7 @@ class Property:
 
 @dataclass(frozen=True)
 class Unary:
-    operator: Literal["-", "+", "NOT"]
+    operator: Literal["-", "+", "~", "NOT"]
     operand: Expression
     at: At = field(compare=False)
 
@@ -65,7 +69,7 @@ class Unary:
 class Binary:
     """`operator` of `!=` is `<>`."""
 
-    operator: Literal["+", "-", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "AND", "OR"]
+    operator: Literal["+", "-", "&", "|", "^", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "AND", "OR"]
     left: Expression
     right: Expression
     at: At = field(compare=False)
@@ -175,10 +179,14 @@ Expression = Constant | Column | Property | Unary | Binary | Like | In | Between
 
 @dataclass(frozen=True)
 class Item:
-    """One item of SELECT. `name` is the alias, or the column's own name without one; '' for a `Star`."""
+    """One item of SELECT. `name` is the alias, or the name that the item gets without one; '' for a `Star`.
+
+    `has_alias`: the query writes the name.
+    """
 
     name: str
     expression: Expression | Star
+    has_alias: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -252,6 +260,20 @@ class Join:
 
 
 @dataclass(frozen=True)
+class Apply:
+    """CROSS APPLY function(of) AS name, or OUTER APPLY: a row for each element of an array, or property of a record.
+
+    `function` is in upper case. `source` has nothing but the name.
+    """
+
+    is_outer: bool
+    function: str
+    of: Expression
+    source: Source
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
 class Select:
     """`keys` are the expressions of GROUP BY in their order, without its window.
 
@@ -261,7 +283,7 @@ class Select:
 
     items: tuple[Item, ...]
     source: Source
-    joins: tuple[Join, ...]
+    joins: tuple[Join | Apply, ...]
     where: Expression | None
     keys: tuple[Expression, ...]
     windows: tuple[NamedWindow, ...]
@@ -280,8 +302,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Statement:
-    """SELECT ... INTO into ... UNION ... . INTO is written in the first SELECT; without it, `into` is "output"."""
+    """WITH steps, SELECT ... INTO into ... UNION ... .
 
+    INTO is written in the first SELECT; without it, `into` is "output".
+    """
+
+    steps: tuple[Step, ...]
     into: str
     selects: tuple[Select, ...]
     at: At = field(compare=False)
@@ -289,7 +315,6 @@ class Statement:
 
 @dataclass(frozen=True)
 class Query:
-    """WITH steps, then the statements. There is at least one statement."""
+    """At least one statement. A step can be read in its statement and in those after it."""
 
-    steps: tuple[Step, ...]
     statements: tuple[Statement, ...]

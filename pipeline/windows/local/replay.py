@@ -152,17 +152,17 @@ class Replay:
                 f"{line}: nothing tells when the event arrived: add EventEnqueuedUtcTime (UTC) to the events, or "
                 f"TIMESTAMP BY to FROM {self.input}",
             )
-        latest = self._arrived
+        latest, reason = self._arrived, "TIMESTAMP BY is NULL"
         row = Row(self._plan.names.mapping(record), latest, ())
         for timestamp in self._timestamps:
             try:
                 value = timestamp.evaluate(row)
                 if value is not None:
                     latest = max(latest, to_datetime(value))
-            except RowError:
-                pass  # InputRows reports it
-        if latest == BEGINNING:
-            self._faults.report(EVENT_TIME, f"{self.file.path}, {line}: no event so far has a time")
+            except RowError as exc:
+                reason = str(exc)
+        if latest == BEGINNING:  # otherwise `InputRows` reports it
+            self._faults.report(EVENT_TIME, f"{self.file.path}, {line}: {reason}; no event so far has a time")
         return latest
 
 

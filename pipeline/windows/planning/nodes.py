@@ -7,6 +7,7 @@ sequence:
     Metadata        (row, *values)                                   time and arrival: the row's
     Analytic        (row, *results)                                  time and arrival: the row's
     Join            (left row, right row | None)                     time: when the pair is known; arrival: both
+    Apply           (row, record of the element | None)              time: the row's; arrival: its and the place
     ReferenceJoin   (left row, row of the table | None)              time: the left row's; arrival: its and the table's
 
 So a row that joins three sources is ((a, b), c), and `Resolved.place` says how to get from there to a source's row.
@@ -20,6 +21,7 @@ from typing import Any, Literal
 from ..language import syntax
 from ..language.syntax import Call, Column, Expression
 from ..language.values import Names
+from ..language.warned import Warned
 from ..operators.bounds import Bound
 from ..row import Evaluate
 
@@ -168,6 +170,16 @@ class ReferenceJoin(Node):
 
 
 @dataclass(frozen=True)
+class Apply(Node):
+    """A row for each element of a value; `depth` is as in operators/elements.py."""
+
+    is_outer: bool
+    function: str
+    of: Compiled
+    depth: int
+
+
+@dataclass(frozen=True)
 class Union(Node):
     """Rows of all sources. The source's place is put before `arrival`, so that no two rows have the same one."""
 
@@ -186,6 +198,8 @@ class Plan:
 
     Names are as the query writes them. Rows of inputs must be made with `names.mapping`. `span` is the longest time, in
     ticks, by which a row of an input can come before a row of an output that it changes.
+
+    `warnings` are what the query may not mean. `named` are the columns without AS, as `step.name = expression`.
     """
 
     streams: tuple[Stream, ...]
@@ -195,6 +209,8 @@ class Plan:
     outputs: tuple[str, ...]
     names: Names
     span: int
+    warnings: tuple[Warned, ...] = ()
+    named: tuple[str, ...] = ()
 
     @property
     def reads_metadata(self) -> bool:
