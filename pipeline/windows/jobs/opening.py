@@ -80,7 +80,9 @@ def _version(prepared: Prepared, readers: Sequence[HubReader]) -> str:
     """Return the version of a job: it changes if checkpoints get another meaning, but not with spaces or comments."""
     keys = sorted(prepared.config.partition_keys.items())
     hubs = [reader.source(reader.partitions) for reader in readers]
-    meaning = [FORMAT, render(prepared.query), keys, hubs, *filter(None, [prepared.config.functions])]
+    inputs = sorted(prepared.config.inputs.items())
+    csv = [(name, table.delimiter) for name, table in inputs if isinstance(table, HubInput) and table.format == "csv"]
+    meaning = [FORMAT, render(prepared.query), keys, hubs, *filter(None, [prepared.config.functions, csv])]
     return hashlib.sha256(msgspec.json.encode(meaning)).hexdigest()
 
 
@@ -102,8 +104,10 @@ def hub_reader(job: str, name: str, config: JobConfig, hubs: Hubs, path: Path) -
     try:
         hub = hubs[table.hub]
         if table.consumer_group is None:
-            return HubReader(name, ConsumerGroup(hub, group_of(job)))
-        return HubReader(name, ConsumerGroups(hub).reader(table.consumer_group))
+            group = ConsumerGroup(hub, group_of(job))
+        else:
+            group = ConsumerGroups(hub).reader(table.consumer_group)
+        return HubReader(name, group, config.read_body(name))
     except (UnknownHub, UnknownGroup) as exc:
         raise InvalidJob(path, f"[{field}]: {exc}", field) from exc
 

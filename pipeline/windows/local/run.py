@@ -128,7 +128,11 @@ def run(
     summary = Summary()
     engine = Engine(job.plan, summary.faults, tables)
     look = unseen.look if unseen else None
-    replays = [Replay(job.plan, name, file, job.config.policies, summary.faults, look) for name, file in files.items()]
+    config = job.config
+    replays = [
+        Replay(job.plan, name, file, config.policies, summary.faults, config.read_body(name), look)
+        for name, file in files.items()
+    ]
 
     def give(rows: Sequence[Given]) -> None:
         for row in rows:
