@@ -25,6 +25,7 @@ from pipeline.windows.jobs.outputs import DeliveryStatus
 from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.reports import JobStatus
 from pipeline.windows.jobs.states import MEANINGS, State
+from pipeline.windows.language.warned import Warned
 from pipeline.windows.operators.faults import KINDS
 
 #: What an answer has in the place of a webhook's headers and its URL's query, which may be secrets.
@@ -83,13 +84,18 @@ GROUP BY key, TumblingWindow(minute, 1)"""
 class JobBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A job: a query, and where its inputs come from and its outputs go, by the names that it uses.
 
-    `start` is where a job begins that has not run yet, or not with this start: `last`, `now` or a UTC time. `snapshot`
-    is how often its state is saved. `faults` names one more of `outputs`, which gets a row for each fault.
+    `functions` are in JavaScript, and the query calls them as UDF.name. `start` is where a job begins that has not run
+    yet, or not with this start: `last`, `now` or a UTC time. `snapshot` is how often its state is saved. `faults` names
+    one more of `outputs`, which gets a row for each fault.
     """
 
     query: Annotated[str, msgspec.Meta(max_length=100_000, examples=[_EXAMPLE])]
     inputs: Annotated[dict[str, InputTable], msgspec.Meta(examples=[{"Input": {"hub": "events"}}])]
     outputs: Annotated[dict[str, OutputConfig], msgspec.Meta(examples=[{"PerMinute": {"type": "stream"}}])]
+    functions: Annotated[
+        dict[str, Annotated[str, msgspec.Meta(max_length=100_000)]],
+        msgspec.Meta(examples=[{"triple": "function main(x) { return 3 * x }"}]),
+    ] = {}
     boards: list[BoardTable] = []
     time: Time | None = None
     start: str = START
@@ -140,6 +146,12 @@ class JobDocument(msgspec.Struct):
     definition: JobBody | None
     status: JobStatus | None
     deliveries: list[DeliveryStatus]
+
+
+class JobMade(JobDocument, kw_only=True):
+    """`warnings` are what the query may not mean: it runs all the same. The hubs' last events were looked at, too."""
+
+    warnings: list[Warned]
 
 
 class FaultKind(msgspec.Struct):

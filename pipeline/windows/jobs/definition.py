@@ -20,24 +20,45 @@ _UTF_8 = "utf-8-sig"  # with a mark or without
 NAME = rf"[A-Za-z0-9][A-Za-z0-9._\-]{{0,{_MOST - 1}}}"
 
 
+#: The folder, beside job.toml, of the query's own functions: NAME.js is UDF.NAME.
+FUNCTIONS = "functions"
+
+
 class Definition(msgspec.Struct, frozen=True):
-    """`query` is its text; `document` is the content of job.toml, parsed as TOML or as JSON, but not checked."""
+    """`query` is its text; `document` is the content of job.toml, parsed as TOML or as JSON, but not checked.
+
+    `document` has the sources of functions as well, which in a folder may be files.
+    """
 
     query: str
     document: Mapping[str, Any]
 
 
 def read_definition(folder: Path) -> Definition:
-    """Read query.asaql and job.toml. Raises `InvalidJob` for a file that can't be read."""
+    """Read query.asaql, job.toml and functions/*.js. Raises `InvalidJob` for a file that can't be read."""
     config_path, query_path = folder / "job.toml", folder / "query.asaql"
     try:
         document = tomllib.loads(config_path.read_text(_UTF_8))
     except (OSError, ValueError, RecursionError) as exc:
         raise InvalidJob(config_path, f"can't be read: {exc}") from exc
+    if (sources := function_files(folder)) and isinstance(named := document.get(FUNCTIONS, {}), dict):
+        if both := named.keys() & {path.stem for path in sources}:
+            raise InvalidJob(config_path, f"[{FUNCTIONS}]: {min(both)} is also a file: keep one of the two", FUNCTIONS)
+        document[FUNCTIONS] = {**named, **{path.stem: _text(path) for path in sources}}
+    return Definition(_text(query_path), document)
+
+
+def function_files(folder: Path) -> list[Path]:
+    """Return the files of the functions of a job's folder, sorted."""
+    return sorted((folder / FUNCTIONS).glob("*.js"))
+
+
+def _text(path: Path) -> str:
     try:
-        return Definition(query_path.read_text(_UTF_8), document)
+        return path.read_text(_UTF_8)
     except (OSError, ValueError) as exc:
-        raise InvalidJob(query_path, f"can't be read: {exc}", "query") from exc
+        field = "query" if path.name == "query.asaql" else FUNCTIONS
+        raise InvalidJob(path, f"can't be read: {exc}", field) from exc
 
 
 def name_of(folder: Path) -> str:

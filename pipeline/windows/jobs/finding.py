@@ -11,7 +11,7 @@ from ...errors import PipelineError
 from ...hub.share import BEAT
 from ...store import OUTAGES
 from ...store.client import RedisUnavailable
-from .definition import name_of
+from .definition import function_files, name_of
 from .job import Job
 from .record import JobRecord
 from .registry import JobRegistry
@@ -85,7 +85,8 @@ class JobFinder:
         for folder, name in self._folders.items():
             record = records.get(name)
             if record is None or record.stopped is None or not record.folder:
-                stamp = (*(_stamp(folder / file) for file in _FILES), 0 if record is None else record.restart.number)
+                files = (*(folder / file for file in _FILES), *function_files(folder))
+                stamp = (*map(_stamp, files), 0 if record is None else record.restart.number)
                 yield _Candidate(name, folder, stamp, lambda folder=folder: registry.load(folder, beat))  # type: ignore[misc]
         for name, record in records.items():
             if not record.folder and record.stopped is None:

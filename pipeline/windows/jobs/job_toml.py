@@ -24,6 +24,9 @@
     type = "stream"
     maxlen = 1_000_000             about how many rows are kept; this is the default
 
+    [functions]                    UDF.name in the query; a file functions/NAME.js is the same
+    triple = "function main(x) { return 3 * x }"
+
     [[boards]]                     any number
     from = "OutputWindow"          the output whose rows also go to the board
     board = "actions"
@@ -66,7 +69,7 @@ OUT_OF_ORDER = "0s"
 ACTION: Literal["adjust", "drop"] = "adjust"
 FIELD_COLUMN = "field"
 
-_SECTIONS = ("start", "snapshot", "faults", "time", "inputs", "outputs", "boards")
+_SECTIONS = ("start", "snapshot", "faults", "time", "inputs", "outputs", "functions", "boards")
 
 
 class InvalidJob(PipelineError, ValueError):
@@ -177,12 +180,14 @@ class _Time(_Table, frozen=True):
 class JobConfig(msgspec.Struct, frozen=True):
     """`start` is last, now or a UTC time. `boards` are those of [[boards]], each with the name of its output.
 
-    `faults` is the output that the job itself writes, and not its query: one more of `outputs`.
+    `functions` are the sources of the query's own functions, by name. `faults` is the output that the job itself
+    writes, and not its query: one more of `outputs`.
     """
 
     inputs: Mapping[str, InputConfig]
     outputs: Mapping[str, OutputConfig]
     boards: tuple[tuple[str, BoardConfig], ...] = ()
+    functions: Mapping[str, str] = {}
     policies: TimePolicies = TimePolicies()
     start: str = START
     snapshot_seconds: float = milliseconds(SNAPSHOT) / 1000
@@ -285,6 +290,7 @@ class _Reader:
                 for name, table in outputs.items()
             },
             tuple(self._boards()),
+            self._convert(self._section("functions", dict), dict[str, str], "functions"),
             self._policies(),
             self._start(),
             self._seconds("snapshot", self.document.get("snapshot", SNAPSHOT), 86_400),

@@ -79,7 +79,7 @@ def _version(prepared: Prepared, readers: Sequence[HubReader]) -> str:
     """Return the version of a job: it changes if checkpoints get another meaning, but not with spaces or comments."""
     keys = sorted(prepared.config.partition_keys.items())
     hubs = [reader.source(reader.partitions) for reader in readers]
-    meaning = [FORMAT, render(prepared.query), keys, hubs]
+    meaning = [FORMAT, render(prepared.query), keys, hubs, *filter(None, [prepared.config.functions])]
     return hashlib.sha256(msgspec.json.encode(meaning)).hexdigest()
 
 

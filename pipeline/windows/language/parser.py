@@ -1,17 +1,19 @@
 """Reads the text of a query into the values of syntax.py. The language is the part of Stream Analytics' given here.
 
-    query      = statement {[;] statement} [;]
+    query      = {table} statement {[;] statement} [;]
+    table      = CREATE TABLE name ( name type {, name type} ) [;]
     statement  = [WITH step {, step}] union
     step       = name AS ( union )
     union      = member {UNION [ALL] member}
     member     = select | ( union )
-    select     = SELECT [ALL] item {, item} [INTO name] FROM source {join}
+    select     = SELECT [ALL] item {, item} [INTO name] FROM source {join | apply}
                  [WHERE expression] [GROUP BY key {, key}] [HAVING expression]
 
     item       = * | name {. name} . * | name = expression | expression [[AS] name | AS 'text']
     source     = name [[AS] name] {TIMESTAMP BY expression [OVER expression {, expression}]
                                    | PARTITION BY column [INTO n]}
     join       = [INNER | LEFT [OUTER]] JOIN source ON expression
+    apply      = (CROSS | OUTER) APPLY (GetArrayElements | GetRecordProperties) ( expression ) [AS] name
     key        = expression | window | System.Timestamp() | Windows ( member {, member} )
     member     = window | System.Timestamp() | Window ( 'id' , window | System.Timestamp() )
 
@@ -58,17 +60,18 @@
     comment    = -- to the end of the line, or /* ... */
 
 Keywords, functions and units ignore case. Durations are above 0 and 7 days at most. What T-SQL or Stream Analytics has
-beyond this (CREATE TABLE, APPLY, MATCH_RECOGNIZE, SELECT in SELECT, ...) is refused by its name; it is never taken for
+beyond this (CREATE FUNCTION, MATCH_RECOGNIZE, SELECT in SELECT, ...) is refused by its name; it is never taken for
 something else.
 """
 
 from __future__ import annotations
 
-from ..functions import CAST, FUNCTIONS, TIMESTAMP, TRY_CAST
+from ..functions import CAST, FUNCTIONS, TIMESTAMP, TRY_CAST, kind_of
 from .durations import integer
 from .expression_parser import ExpressionParser
 from .refusals import means_window, unknown_window
 from .syntax import (
+    Apply,
     Call,
     Cast,
     Column,
@@ -84,6 +87,8 @@ from .syntax import (
     Star,
     Statement,
     Step,
+    Table,
+    TypedColumn,
 )
 from .token_reader import NAMES, TokenReader, is_element
 from .tokens import QueryError
@@ -109,12 +114,28 @@ class _QueryParser:
         self._may_follow = ""  # what may follow the SELECT that was read last, in words
 
     def query(self) -> Query:
+        tables = []
+        while self._tokens.accept("CREATE", "TABLE"):
+            tables.append(self._table())
         statements = [self._statement()]
         while self._tokens.accept(";") or self._tokens.next.kind != "end":
             if self._tokens.next.kind == "end":
                 break
             statements.append(self._statement())
-        return Query(tuple(statements))
+        return Query(tuple(statements), tuple(tables))
+
+    def _table(self) -> Table:
+        at = self._tokens.next.at
+        name = self._tokens.name("the name of an input")
+        self._tokens.expect("(")
+        columns = self._tokens.separated(self._typed_column)
+        self._tokens.expect(")", "a comma or )")
+        self._tokens.accept(";")
+        return Table(name, tuple(columns), at)
+
+    def _typed_column(self) -> TypedColumn:
+        at = self._tokens.next.at
+        return TypedColumn(self._tokens.name("a column"), self._expressions.type(), at)
 
     def _step(self) -> Step:
         at = self._tokens.next.at
@@ -170,9 +191,9 @@ class _QueryParser:
         else:
             self._tokens.expect("FROM", "a comma, INTO or FROM" if is_first and not in_step else "a comma or FROM")
         source = self._source()
-        joins = []
-        while self._is_join():
-            joins.append(self._join())
+        joins: list[Join | Apply] = []
+        while self._is_join() or self._is_apply():
+            joins.append(self._join() if self._is_join() else self._apply())
         if self._tokens.is_next(","):
             raise QueryError("several inputs after FROM are not supported: write JOIN ... ON", self._tokens.next.at)
         where = self._expressions.whole() if self._tokens.accept("WHERE") else None
@@ -266,6 +287,28 @@ class _QueryParser:
         self._tokens.expect("ON", "TIMESTAMP BY, PARTITION BY or ON")
         return Join("LEFT" if is_left else "INNER", source, self._expressions.whole(), at)
 
+    def _is_apply(self) -> bool:
+        return self._tokens.is_next("CROSS", "APPLY") or self._tokens.is_next("OUTER", "APPLY")
+
+    def _apply(self) -> Apply:
+        at = self._tokens.next.at
+        is_outer = self._tokens.advance().keyword == "OUTER"
+        self._tokens.expect("APPLY")
+        function = self._tokens.next
+        applied = [known for known in FUNCTIONS if kind_of(known) == "applied"]
+        if function.keyword not in applied:
+            raise self._tokens.unexpected(" or ".join(FUNCTIONS[known].name for known in applied))
+        self._tokens.advance()
+        self._tokens.expect("(")
+        of = self._expressions.whole()
+        self._tokens.expect(")", "an operator or )")
+        self._tokens.accept("AS")
+        named_at = self._tokens.next.at
+        name = self._tokens.name("AS and a name for the elements")
+        if self._tokens.is_next("TIMESTAMP", "BY"):
+            raise QueryError("TIMESTAMP BY is for inputs: an element can't give the time", self._tokens.next.at)
+        return Apply(is_outer, function.keyword, of, Source(name, name, None, (), None, named_at), at)
+
     def _group_by(self) -> tuple[tuple[Expression, ...], tuple[NamedWindow, ...]]:
         self._tokens.expect("GROUP")
         at = self._tokens.expect("BY").at
@@ -336,7 +379,7 @@ def _what_may_follow(select: Select) -> str:
     elif select.where is not None:
         clauses = ["an operator", "GROUP BY", *clauses]
     elif select.joins:
-        clauses = ["an operator", "JOIN", "WHERE", "GROUP BY", *clauses]
+        clauses = ["an operator", "JOIN", "APPLY", "WHERE", "GROUP BY", *clauses]
     else:
-        clauses = ["JOIN", "WHERE", "GROUP BY", *clauses]
+        clauses = ["JOIN", "APPLY", "WHERE", "GROUP BY", *clauses]
     return ", ".join(clauses)

@@ -32,10 +32,11 @@ KEYWORD_BEFORE = {"TIMESTAMP": "BY", "PARTITION": "BY", "LIMIT": "DURATION"}
 # allowed, with the message for it. They are tried in this order when a word is unexpected, so that the error says what
 # is wrong.
 _REFUSED = {
+    "CREATE TABLE": "CREATE TABLE is allowed only at the beginning, before WITH and SELECT",
     **{
         phrase: f"{phrase} is not supported{instead}"
         for phrase, instead in {
-            **dict.fromkeys(("CREATE TABLE", "CREATE FUNCTION", "CREATE", "CROSS APPLY", "OUTER APPLY"), ""),
+            **dict.fromkeys(("CREATE FUNCTION", "CREATE"), ""),
             "CROSS JOIN": ": write JOIN ... ON",
             **dict.fromkeys(("RIGHT OUTER JOIN", "RIGHT JOIN"), ": change the sides and write LEFT JOIN"),
             **dict.fromkeys(("FULL OUTER JOIN", "FULL JOIN"), ": write LEFT JOIN, both ways, and UNION"),
@@ -116,7 +117,7 @@ class TokenReader:
         return follower is None or self.peek(ahead + 1).keyword != follower
 
     def name(self, expected: str) -> str:
-        """Read a name, without its brackets or quotes. Raises `QueryError`; `expected` says for the message what it names."""
+        """Read a name, without its brackets or quotes. Raises `QueryError`; `expected` says what it names."""
         if not self.is_name():
             raise self.unexpected(expected)
         return self.advance().text

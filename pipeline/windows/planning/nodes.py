@@ -6,6 +6,7 @@ sequence:
     Window          (*keys, *results)                                time: the window's end; arrival: the group
     Analytic        (row, *results)                                  time and arrival: the row's
     Join            (left row, right row | None)                     time: when the pair is known; arrival: both
+    Apply           (row, record of the element | None)              time: the row's; arrival: its and the place
     ReferenceJoin   (left row, row of the table | None)              time: the left row's; arrival: its and the table's
 
 So a row that joins three sources is ((a, b), c), and `Resolved.place` says how to get from there to a source's row.
@@ -68,11 +69,15 @@ class Compiled:
 
 @dataclass(frozen=True)
 class Stream:
-    """Rows of an input and how they get their time: TIMESTAMP BY, or their arrival. `over` is empty without OVER."""
+    """Rows of an input and how they get their time: TIMESTAMP BY, or their arrival. `over` is empty without OVER.
+
+    `types` are those of the input's CREATE TABLE, the same in each stream of the input.
+    """
 
     input: str
     timestamp: Compiled | None
     over: tuple[Compiled, ...]
+    types: tuple[syntax.TypedColumn, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,6 +162,16 @@ class ReferenceJoin(Node):
     left_keys: tuple[Compiled, ...]
     right_keys: tuple[Compiled, ...]
     on: Compiled | None
+
+
+@dataclass(frozen=True)
+class Apply(Node):
+    """A row for each element of a value; `depth` is as in operators/elements.py."""
+
+    is_outer: bool
+    function: str
+    of: Compiled
+    depth: int
 
 
 @dataclass(frozen=True)

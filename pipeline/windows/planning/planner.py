@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
+from ..expressions.user_functions import UserFunctions
 from ..language import syntax
 from ..language.refusals import check_function
 from ..language.syntax import Query
@@ -18,11 +20,18 @@ from .nodes import Input, ItemColumn, Node, Output, Plan, ReferenceJoin, Resolve
 from .select import plan_select
 
 
-def plan(query: Query, references: Iterable[str] = frozenset()) -> Plan:
-    """Make the graph. `references` are the names that stand for reference data. Raises `QueryError`."""
-    _check_functions(query)
+def plan(
+    query: Query, references: Iterable[str] = frozenset(), functions: Mapping[str, str] = MappingProxyType({})
+) -> Plan:
+    """Make the graph. `references` are the names that stand for reference data, `functions` the sources of UDF.name.
+
+    If the query calls such functions, their process is started, and lives as long as the plan. Raises `QueryError`, and
+    `WrongFunction` for one that can't be used.
+    """
+    known = UserFunctions(functions)
+    _check_functions(query, known)
     names = Names(_names(query))
-    graph = Graph(names, references)
+    graph = Graph(names, references, known, query.tables)
     written: dict[str, list[Relation]] = {}
     outputs = {statement.into.lower(): statement.into for statement in reversed(query.statements)}
     last = {statement.into.lower(): statement for statement in query.statements}
@@ -35,6 +44,7 @@ def plan(query: Query, references: Iterable[str] = frozenset()) -> Plan:
         relations.append(_union(graph, statement.selects, statement.into))
         if statement is last[statement.into.lower()]:
             _write(graph, outputs[statement.into.lower()], relations)
+    graph.check_tables()
     fuse(graph.nodes, graph.compiler)
     made = tuple(dict.fromkeys(outputs[statement.into.lower()] for statement in query.statements))
     return _pruned(graph, made, names, query.statements[0].at)
@@ -48,10 +58,10 @@ def _write(graph: Graph, output: str, relations: Sequence[Relation]) -> None:
     graph.add(Output(output, (place,), output, any(relation.windowed for relation in relations)))
 
 
-def _check_functions(query: Query) -> None:
+def _check_functions(query: Query, known: UserFunctions) -> None:
     """Raises `QueryError` for an unknown function, before its place or its arguments are looked at."""
     for part in walk(query.statements):
-        if isinstance(part, syntax.Call):
+        if isinstance(part, syntax.Call) and part.function not in known:
             check_function(part)
 
 
@@ -119,8 +129,10 @@ def renumbered(nodes: Iterable[tuple[int, Node]]) -> tuple[Node, ...]:
 
 
 def _names(query: Query) -> Iterator[str]:
-    for part in walk(query.statements):
+    for part in walk((query.statements, query.tables)):
         if isinstance(part, syntax.Column | syntax.Star):
             yield from part.names
-        elif isinstance(part, syntax.Item | syntax.Property):
+        elif isinstance(part, syntax.Item | syntax.Property | syntax.TypedColumn):
             yield part.name
+        elif isinstance(part, syntax.Apply):
+            yield part.source.name  # of the column that a star gives

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..language.syntax import Column
 from ..language.tokens import QueryError
-from .nodes import Resolved
+from .nodes import Inside, Resolved
 
 
 @dataclass(frozen=True)
@@ -15,12 +15,14 @@ class ScopedSource:
     """A source whose columns a SELECT may use. `columns` is None if they are not known before there are rows.
 
     `place` leads from the SELECT's row to the row of this source, as in `Resolved`. `name` is what `alias` stands for.
+    With `is_record`, `place` leads to a record, which APPLY made; the source's name alone means the record.
     """
 
     alias: str
     columns: tuple[str, ...] | None
     place: tuple[int, ...] = ()
     name: str = ""
+    is_record: bool = False
 
     def column(self, name: str) -> str | None:
         """Return the column's name as its step writes it, None if the source has no such column."""
@@ -48,6 +50,8 @@ class Scope:
         """
         if len(column.names) > 1 and (named := self.source(column.names[0])) is not None:
             return named, _known(named, column.names[1:], column)
+        if (named := self.source(column.names[0])) is not None and named.is_record:
+            return named, ()
         self._refuse_hidden(column)
         if len(self.sources) == 1:
             return self.sources[0], _known(self.sources[0], column.names, column)
@@ -74,7 +78,8 @@ class Scope:
     def resolve(self, column: Column) -> Resolved:
         """Return the column with its place. Raises `QueryError`."""
         source, path = self.find(column)
-        return Resolved(column.names, column.at, source.place, path)
+        kind = Inside if source.is_record and path else Resolved
+        return kind(column.names, column.at, source.place, path)
 
 
 def _known(source: ScopedSource, path: tuple[str, ...], column: Column) -> tuple[str, ...]:

@@ -18,8 +18,7 @@ from .from_clause import FromClause
 from .graph import Graph, Relation
 from .grouping import Grouping, aliased, with_window_id
 from .mistakes import refuse_quoted_texts, warnings
-from .nodes import ItemColumn, ItemStar, Select, Union, Window
-from .scope import ScopedSource
+from .nodes import Compiled, ItemColumn, ItemStar, Select, Union, Window
 
 
 def plan_select(graph: Graph, select: syntax.Select, step: str) -> Relation:
@@ -130,39 +129,50 @@ class _SelectPlanner:
         self, node: int, where: Expression | None, items: Sequence[Expression | Star], windowed: bool = False
     ) -> Relation:
         compiler = self._graph.compiler
+        depth = 0 if windowed else self._from.depth
         windowed = windowed or self._from.windowed
         columns = _Columns()
         compiled: list[ItemColumn | ItemStar] = []
         for item, expression in zip(self._select.items, items, strict=True):
             if isinstance(expression, Star):
-                star, names = self._star(expression)
-                compiled.append(star)
-                columns.add_star(names)
+                for star, names in self._stars(expression):
+                    compiled.append(star)
+                    columns.add_star(names)
             elif columns.add(item.name, expression.at):
                 compiled.append(ItemColumn(item.name, compiler.compile(expression)))
         is_all = compiled == [ItemStar((), None)]
         if is_all and where is None:
-            return Relation(node, columns.known, windowed)
+            return Relation(node, columns.known, windowed, depth=depth)
         kept_if = None if where is None else compiler.condition(where)
         return Relation(
             self._graph.add(Select(self._step, (node,), kept_if, None if is_all else tuple(compiled))),
             columns.known,
             windowed,
+            depth=depth,
         )
 
-    def _star(self, star: Star) -> tuple[ItemStar, tuple[str, ...] | None]:
-        scope = self._from.scope
+    def _stars(self, star: Star) -> Iterator[tuple[ItemStar | ItemColumn, tuple[str, ...] | None]]:
+        """Yield what gives the columns of a star, each with their names if these are known."""
+        scope, compile = self._from.scope, self._graph.compiler.compile
+        first, *others = scope.sources
         if not star.names:
-            if len(scope.sources) > 1:
+            if not all(other.is_record for other in others):
                 aliases = ", ".join(f"{source.alias}.*" for source in scope.sources)
                 raise QueryError(f"SELECT * is not allowed with JOIN: write {aliases}, or name the columns", star.at)
-            source: ScopedSource | None = scope.sources[0]
+            yield ItemStar(first.place, None), first.columns
+            for other in others:
+                yield ItemColumn(other.alias, compile(scope.resolve(Column((other.alias,), star.at)))), (other.alias,)
+            return
+        source = scope.source(star.names[0]) if len(star.names) == 1 else None
+        if source is not None and not source.is_record:
+            yield ItemStar(source.place, None), source.columns
         else:
-            source = scope.source(star.names[0]) if len(star.names) == 1 else None
-        if source is not None:
-            return ItemStar(source.place, None), source.columns
-        record = scope.resolve(Column(star.names, star.at))
-        return ItemStar(record.place, self._graph.compiler.compile(record)), None
+            record = scope.resolve(Column(star.names, star.at))
+            of = compile(record)
+            if source is not None:  # OUTER APPLY gives the columns also where there is no element
+                nulls, evaluate = dict.fromkeys(source.columns or ()), of.evaluate
+                of = Compiled(record, lambda row: evaluate(row) or nulls)
+            yield ItemStar(record.place, of), None if source is None else source.columns
 
 
 class _Columns:
