@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 import redis as redis_py
@@ -132,7 +133,10 @@ def test_a_paused_worker_is_followed_by_another_and_doubles_no_row_when_it_goes_
 
     def owners() -> set[int]:
         """Return the processes that have the tasks, 0 for those that nobody has."""
-        return {int(owner.split(b"-")[-2]) if owner else 0 for owner in redis.mget(leases)}
+        return {int(owner.split(b"-")[-2]) if owner else 0 for owner in held()}
+
+    def held() -> list[bytes | None]:
+        return cast("list[bytes | None]", redis.mget(leases))
 
     def rows() -> int:
         return len(StreamOutput(redis, "Out").read())
@@ -140,7 +144,7 @@ def test_a_paused_worker_is_followed_by_another_and_doubles_no_row_when_it_goes_
     with start(alone) as paused, start(alone) as other:
         until(lambda: owners() == {paused.pid, other.pid})
         paused.send_signal(signal.SIGSTOP)
-        its = [lease for lease, owner in zip(leases, redis.mget(leases), strict=True) if b"-%d-" % paused.pid in owner]
+        its = [lease for lease, owner in zip(leases, held(), strict=True) if b"-%d-" % paused.pid in (owner or b"")]
         for lease in its:
             redis.pexpire(lease, 1)  # as time would
         for worker, _ in redis.zscan_iter(keys.workers("j")):
