@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..expressions.casts import to_datetime
 from ..language.ticks import BEGINNING, END, isoformat
 from ..language.values import Datetime, RowError
 from ..operators.faults import EVENT_TIME, INPUT, Faults
+from ..planning.columns import Unseen
 from ..planning.nodes import Plan
 from ..row import Row
 from .files import EventFile, InvalidFile
@@ -32,16 +33,7 @@ class Replay:
     replay gives the same rows each time. A file of `wz hub export` has `$event` as well, of which a query sees nothing.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        input_name: str,
-        file: EventFile,
-        policies: TimePolicies,
-        faults: Faults,
-        look: Callable[[str, Sequence[Row]], None] | None = None,
-    ) -> None:
-        """`look` is given the rows, with the input's name."""
+    def __init__(self, plan: Plan, input_name: str, file: EventFile, policies: TimePolicies, faults: Faults) -> None:
         self.input = input_name
         self.file = file
         self.events = 0
@@ -49,7 +41,7 @@ class Replay:
         self._plan = plan
         self._policies = policies
         self._faults = faults
-        self._look = look
+        self.unseen: Unseen | None = None  # looks at the rows
         self._found = iter(file)
         self._timestamps = [
             stream.timestamp for stream in plan.streams if stream.input == input_name and stream.timestamp is not None
@@ -98,8 +90,8 @@ class Replay:
                 self._faults.report(INPUT, f"{self.file.path}, {line}: {exc}")
             else:
                 if row is not None:
-                    if self._look:
-                        self._look(self.input, (row,))
+                    if self.unseen:
+                        self.unseen.look(self.input, (row,))
                     yield row
 
     def _row(self, line: int, record: dict[str, Any]) -> Row | None:

@@ -126,8 +126,9 @@ def run(
     """
     summary = Summary()
     engine = Engine(job.plan, summary.faults, tables)
-    look = unseen.look if unseen else None
-    replays = [Replay(job.plan, name, file, job.config.policies, summary.faults, look) for name, file in files.items()]
+    replays = [Replay(job.plan, name, file, job.config.policies, summary.faults) for name, file in files.items()]
+    for replay in replays:
+        replay.unseen = unseen
 
     def give(rows: Sequence[Given]) -> None:
         for row in rows:

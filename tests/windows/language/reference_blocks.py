@@ -1,4 +1,4 @@
-"""The query blocks of Microsoft's reference, and what becomes of each here; reference_blocks.txt says whose they are."""
+"""The query blocks of Microsoft's reference, and what becomes of each; reference_blocks.txt says whose they are."""
 
 from __future__ import annotations
 
