@@ -32,6 +32,7 @@ from .documents import (
     JobList,
     JobMade,
     JobSummary,
+    RestartBody,
     WantedState,
     job_body,
     job_faults,
@@ -133,6 +134,18 @@ def set_state(request: Request, name: JobName, body: WantedState) -> JobDocument
     return _document(registry, name, registry.get(name))
 
 
+@changing.post("/<name>/restart")
+@operation(responses=_NO_JOB | {422: "`from` is no time"})
+def restart_job(request: Request, name: JobName, body: RestartBody) -> JobDocument:
+    """Begin a job anew, within two seconds: its state is made again from the events that its hubs still have.
+
+    Rows after `from` that were written before are written again, and added to boards again. A stopped job runs again.
+    """
+    registry = services(request).jobs
+    registry.restart(name, body.start)
+    return _document(registry, name, registry.get(name))
+
+
 @changing.delete("/<name>")
 @operation(
     responses={204: "the job is gone", 409: "a worker loads it from a folder: remove the folder first"} | _NO_JOB
@@ -155,12 +168,12 @@ def invalid_job(exc: InvalidJob) -> Problem:
 
 
 def _summary(name: str, job: JobRecord, progress: JobProgress) -> JobSummary:
-    state, status, _ = progress
+    state, status, _, reason = progress
     if status is None:
-        return JobSummary(name, state, job.folder, None, None)
-    return JobSummary(name, state, job.folder, status.watermark, status.lag)
+        return JobSummary(name, state, reason, job.folder, None, None)
+    return JobSummary(name, state, reason, job.folder, status.watermark, status.lag)
 
 
 def _document(registry: JobRegistry, name: str, job: JobRecord) -> JobDocument:
-    state, status, deliveries = registry.progress(name, job)
-    return JobDocument(name, state, job.folder, job.updated, job.stopped, job_body(job), status, deliveries)
+    state, status, deliveries, reason = registry.progress(name, job)
+    return JobDocument(name, state, reason, job.folder, job.updated, job.stopped, job_body(job), status, deliveries)

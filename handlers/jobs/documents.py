@@ -23,8 +23,8 @@ from pipeline.windows.jobs.job_toml import (
 )
 from pipeline.windows.jobs.outputs import DeliveryStatus
 from pipeline.windows.jobs.record import JobRecord
-from pipeline.windows.jobs.registry import State
 from pipeline.windows.jobs.reports import JobStatus
+from pipeline.windows.jobs.states import MEANINGS, State
 from pipeline.windows.language.warned import Warned
 from pipeline.windows.operators.faults import KINDS
 
@@ -35,8 +35,12 @@ Seconds = Annotated[str | int, msgspec.Meta(description="As `5s`, `15m`, `24h` o
 
 
 class Reference(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Over HTTP, `hash` is the name of a Redis hash that begins with `reference:`, and there are no files."""
+    """`name` is that of a table that was put to `/reference/{name}`, or `hash` a Redis hash, as `reference:devices`.
 
+    Over HTTP there are no files.
+    """
+
+    name: str | None = None
     hash: str | None = None
     field_column: str = FIELD_COLUMN
     file: str | None = None
@@ -107,11 +111,20 @@ class JobBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
         return Definition(document.pop("query"), document)
 
 
+JobState = Annotated[
+    State, msgspec.Meta(description="\n".join(f"- `{state}`: {meaning}" for state, meaning in MEANINGS.items()))
+]
+
+
 class JobSummary(msgspec.Struct):
-    """`folder`: a worker loaded it from a folder. `lag` is how many events wait for it; null before it has run."""
+    """`reason` says why the job is in this state, null if it just runs. `folder`: it is a worker's folder.
+
+    `lag` is how many events wait for it; null before it has run.
+    """
 
     name: str
-    state: State
+    state: JobState
+    reason: str | None
     folder: bool
     watermark: str | None
     lag: int | None
@@ -124,15 +137,17 @@ class JobList(msgspec.Struct):
 class JobDocument(msgspec.Struct):
     """`status` is null until a worker has begun it; `deliveries` are those of outputs that are not in Redis.
 
-    `stopped_time` is when it was stopped, null if workers are to run it.
+    `reason` says why it is in this state, null if it just runs. `stopped_time` is when it was stopped, null if workers
+    are to run it. `definition` is null for a worker's folder that can't be read.
     """
 
     name: str
-    state: State
+    state: JobState
+    reason: str | None
     folder: bool
     updated_time: str
     stopped_time: str | None
-    definition: JobBody
+    definition: JobBody | None
     status: JobStatus | None
     deliveries: list[DeliveryStatus]
 
@@ -170,6 +185,12 @@ class WantedState(msgspec.Struct, forbid_unknown_fields=True):
     state: Literal["running", "stopped"]
 
 
+class RestartBody(msgspec.Struct, forbid_unknown_fields=True, rename={"start": "from"}):
+    """The time of the first row: a UTC time; `now`; or `last`, after the last row that was written."""
+
+    start: Annotated[str, msgspec.Meta(examples=["2024-05-01T11:00:00Z"])]
+
+
 class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
@@ -194,8 +215,10 @@ def job_faults(client: Redis, name: str, status: JobStatus | None) -> JobFaults:
     )
 
 
-def job_body(job: JobRecord) -> JobBody:
-    """Return a job's definition without its secrets."""
+def job_body(job: JobRecord) -> JobBody | None:
+    """Return a job's definition without its secrets; None for a folder's that could never be read."""
+    if not job.definition.document:
+        return None
     document: Mapping[str, Any] = {"query": job.definition.query, **job.definition.document}
     body = msgspec.convert(document, JobBody)
     body.outputs = {name: _without_secrets(table) for name, table in body.outputs.items()}

@@ -14,6 +14,7 @@ from ...errors import InvalidValue
 from .job_toml import InvalidJob
 
 _MOST = 64  # characters of a name
+_UTF_8 = "utf-8-sig"  # with a mark or without
 
 #: A job's name, as a regular expression of the whole name.
 NAME = rf"[A-Za-z0-9][A-Za-z0-9._\-]{{0,{_MOST - 1}}}"
@@ -37,8 +38,8 @@ def read_definition(folder: Path) -> Definition:
     """Read query.asaql, job.toml and functions/*.js. Raises `InvalidJob` for a file that can't be read."""
     config_path, query_path = folder / "job.toml", folder / "query.asaql"
     try:
-        document = tomllib.loads(config_path.read_text())
-    except (OSError, ValueError) as exc:
+        document = tomllib.loads(config_path.read_text(_UTF_8))
+    except (OSError, ValueError, RecursionError) as exc:
         raise InvalidJob(config_path, f"can't be read: {exc}") from exc
     if (sources := function_files(folder)) and isinstance(named := document.get(FUNCTIONS, {}), dict):
         if both := named.keys() & {path.stem for path in sources}:
@@ -54,9 +55,19 @@ def function_files(folder: Path) -> list[Path]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(_UTF_8)
     except (OSError, ValueError) as exc:
-        raise InvalidJob(path, f"can't be read: {exc}") from exc
+        field = "query" if path.name == "query.asaql" else FUNCTIONS
+        raise InvalidJob(path, f"can't be read: {exc}", field) from exc
+
+
+def name_of(folder: Path) -> str:
+    """Return the name of a folder's job: that of the folder to which a link leads, if it leads to one."""
+    try:
+        name = folder.resolve().name
+    except (OSError, RuntimeError):  # a link in a circle
+        name = folder.name
+    return name.encode(errors="replace").decode()  # a name on a disk is any bytes
 
 
 def check_name(name: str) -> str:

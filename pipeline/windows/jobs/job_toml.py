@@ -18,7 +18,7 @@
     file = "events.ndjson"         NDJSON, CSV or Parquet, beside job.toml; for `wz job run` and `wz job test`
 
     [inputs.Actions]
-    reference = { file = "actions.csv" }      or { hash = "actions" }: data that is joined without a window
+    reference = { name = "actions" }   or { file = "actions.csv" }, { hash = "actions" }: data joined without a window
 
     [outputs.OutputWindow]         each name after INTO; its type is stream, board, hub, file or webhook
     type = "stream"
@@ -106,8 +106,12 @@ class FileInput(_Table, frozen=True):
 
 
 class ReferenceData(_Table, frozen=True):
-    """`file` is a JSON or CSV file beside job.toml, `hash` a key of Redis. One of them must be set; see tables.py."""
+    """`name` is that of a PUT, `file` a JSON or CSV file beside job.toml, `hash` a key of Redis; see tables.py.
 
+    One of them must be set.
+    """
+
+    name: str | None = None
     file: str | None = None
     hash: str | None = None
     field_column: str = FIELD_COLUMN
@@ -180,8 +184,8 @@ class _Time(_Table, frozen=True):
 class JobConfig(msgspec.Struct, frozen=True):
     """`start` is last, now or a UTC time. `boards` are those of [[boards]], each with the name of its output.
 
-    `faults` is the output that the job itself writes, and not its query: one more of `outputs`.
-    `functions` are the sources of the query's own functions, by name.
+    `functions` are the sources of the query's own functions, by name. `faults` is the output that the job itself
+    writes, and not its query: one more of `outputs`.
     """
 
     inputs: Mapping[str, InputConfig]
@@ -243,6 +247,22 @@ def match(config: JobConfig, plan: Plan, path: Path) -> JobConfig:
     )
 
 
+def check_start(value: Any) -> str:
+    """Return where a job is to begin: `LAST`, `NOW`, or a UTC time as `isoformat` writes it. Raises `InvalidValue`."""
+    if value in (LAST, NOW):
+        return str(value)
+    try:
+        if isinstance(value, datetime):  # TOML's own, without quotes
+            if value.tzinfo is None:
+                raise ValueError
+            value = value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+        return isoformat(parse(value))
+    except (TypeError, ValueError):
+        raise InvalidValue(
+            f'start: {str(value)!r} is not "{LAST}", "{NOW}" or a UTC time such as 2024-05-01T11:00:00Z', "start"
+        ) from None
+
+
 def _matched(tables: Mapping[str, T], names: tuple[str, ...], path: Path, section: str, clause: str) -> dict[str, T]:
     """Return the tables by the query's names. Raises `InvalidJob` unless there is exactly one table for each name."""
     by_name = {name.lower(): (name, table) for name, table in tables.items()}
@@ -298,8 +318,12 @@ class _Reader:
         if len(kinds) != 1:
             raise self._error(place, f"[{place}]: write one of hub, file and reference")
         made = self._convert(table, _INPUTS[kinds.pop()], place)
-        if isinstance(made, ReferenceInput) and (made.reference.file is None) == (made.reference.hash is None):
-            raise self._error(place, f"[{place}]: a reference is {{ file = ... }} or {{ hash = ... }}")
+        if isinstance(made, ReferenceInput):
+            its = made.reference
+            if [its.name, its.file, its.hash].count(None) != 2:
+                raise self._error(
+                    place, f"[{place}]: a reference is {{ name = ... }}, {{ file = ... }} or {{ hash = ... }}"
+                )
         return made
 
     def _boards(self) -> list[tuple[str, BoardConfig]]:
@@ -329,19 +353,10 @@ class _Reader:
         return seconds
 
     def _start(self) -> str:
-        value = self.document.get("start", START)
-        if value in (LAST, NOW):
-            return str(value)
         try:
-            if isinstance(value, datetime):  # TOML's own, without quotes
-                if value.tzinfo is None:
-                    raise ValueError
-                value = value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
-            return isoformat(parse(value))
-        except (TypeError, ValueError):
-            raise self._error(
-                "start", f'start: {str(value)!r} is not "{LAST}", "{NOW}" or a UTC time such as 2024-05-01T11:00:00Z'
-            ) from None
+            return check_start(self.document.get("start", START))
+        except InvalidValue as exc:
+            raise self._error("start", str(exc)) from None
 
     def _section(self, name: str, kind: type[T]) -> T:
         section = self.document.get(name, kind())

@@ -141,6 +141,7 @@ class StageTask:
             snapshot_at=time.monotonic() + self.opened.pacing.snapshot_seconds,
         )
         run.settle()
+        self.opened.reports.resumed(self.name, progress, self._next_numbers(progress))
         return run
 
     def _turn(self, run: Run) -> int:

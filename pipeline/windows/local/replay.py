@@ -76,7 +76,9 @@ class Replay:
 
     def _partition(self, partition: int) -> InputRows:
         if partition not in self._partitions:
-            self._partitions[partition] = InputRows(self._plan.streams, self.input, self._policies, self._faults)
+            self._partitions[partition] = InputRows(
+                self._plan.streams, self.input, self._policies, self._faults, is_text=self.file.is_text
+            )
         return self._partitions[partition]
 
     def _rows(self, found: Sequence[tuple[int, Any]]) -> Iterator[Row]:
