@@ -13,9 +13,7 @@ from ..row import Row
 from .nodes import (
     Analytic,
     Apply,
-    Compiled,
     Input,
-    ItemColumn,
     Join,
     Node,
     Plan,

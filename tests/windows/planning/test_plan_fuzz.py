@@ -95,7 +95,8 @@ def selects(draw: st.DrawFn, sources: st.SearchStrategy[str], into: str = "") ->
     rows, groups = OF_ROWS[columns], OF_GROUPS[columns]
     where = f" WHERE {draw(rows)} > {draw(rows)}" if draw(st.booleans()) else ""
     if draw(st.booleans()):
-        items = [f"{draw(rows)} AS {name}" for name in ("x", "k", "rec")] + draw(some([], ["1", "'a' + 'b'"]))
+        items = [f"{draw(rows)} AS {name}" for name in ("x", "k", "rec")]
+        items += draw(st.lists(some("1", "'a' + 'b'"), max_size=2))
         star = draw(some("", "", "", f"{source.split()[0]}.*, ", "*, " if columns is ALONE else ""))
         return f"SELECT {star}{', '.join(items)}{into} FROM {source}{where}"
     keys = draw(st.lists(rows, min_size=1, max_size=2))
