@@ -37,7 +37,7 @@ DRAWINGS = REPOSITORY / "docs" / "windows"
 def tools(
     redis: redis_py.Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[dict[str, Run]]:
-    """What the page's commands begin with, and how they are run. What they write to /tmp is in the test's own folder."""
+    """What the page's commands begin with, and how they are run. /tmp is the test's own folder."""
     monkeypatch.chdir(REPOSITORY)
     environ = {
         "WZ_ENVIRONMENT": settings.environment,
