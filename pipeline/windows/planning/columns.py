@@ -10,7 +10,7 @@ from ..language.tokens import At
 from ..language.tree import walk
 from ..language.warned import Warned
 from ..row import Row
-from .nodes import Analytic, Compiled, Input, ItemColumn, Join, Node, Plan, ReferenceJoin, Resolved, Select, Window
+from .nodes import Analytic, Apply, Compiled, Input, ItemColumn, Join, Node, Plan, ReferenceJoin, Resolved, Select, Window
 
 
 class Unseen:
@@ -66,6 +66,8 @@ def _expressions(number: int, node: Node) -> Iterator[tuple[int, Expression]]:
         case Window(keys=keys, session_keys=session_keys, sources=(source,)):
             compiled = [(source, each) for each in (*keys, *session_keys)]
             yield from ((source, call) for call in node.calls)
+        case Apply(of=of, sources=(source,)):
+            compiled = [(source, of)]
         case Analytic(calls=calls, sources=(source,)):
             yield from ((source, call) for call in calls)
         case Join(left_keys=left, right_keys=right, on=on, sources=(a, b)):
@@ -82,6 +84,7 @@ def _input(plan: Plan, node: int, place: tuple[int, ...]) -> str | None:
             return plan.streams[stream].input
         case Select(items=None, sources=(source,)):
             return _input(plan, source, place)
-        case Analytic(sources=sources) | Join(sources=sources) | ReferenceJoin(sources=sources) if place:
+        case Analytic() | Apply() | Join() | ReferenceJoin() if place:
+            sources = plan.nodes[node].sources
             return _input(plan, sources[place[0]], place[1:]) if place[0] < len(sources) else None
     return None

@@ -32,6 +32,11 @@ READ = {
         {"A": "", "B": "y", "C": "x z"},
     ),
     "not those of reference data": ("SELECT a.x, r.y FROM A a JOIN R r ON a.k = r.k", {"A": "x k"}),
+    "what is applied, and not those of the elements": (
+        "SELECT i.a, e.ArrayIndex, f.PropertyValue.b FROM I i CROSS APPLY GetArrayElements(i.c.d) AS e "
+        "OUTER APPLY GetRecordProperties(e.ArrayValue) AS f",
+        {"I": "a c"},
+    ),
     "through a step of a star": ("WITH s AS (SELECT * FROM I) SELECT s.a FROM s WHERE b = 1", {"I": "a b"}),
     "through a WHERE": ("WITH s AS (SELECT * FROM I WHERE a = 1) SELECT b FROM s", {"I": "a b"}),
     "not those of a step": ("WITH s AS (SELECT a AS b FROM I WHERE c > 1) SELECT b FROM s WHERE b > 1", {"I": "a c"}),
