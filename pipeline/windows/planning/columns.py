@@ -10,7 +10,20 @@ from ..language.tokens import At
 from ..language.tree import walk
 from ..language.warned import Warned
 from ..row import Row
-from .nodes import Analytic, Apply, Compiled, Input, ItemColumn, Join, Node, Plan, ReferenceJoin, Resolved, Select, Window
+from .nodes import (
+    Analytic,
+    Apply,
+    Compiled,
+    Input,
+    ItemColumn,
+    Join,
+    Node,
+    Plan,
+    ReferenceJoin,
+    Resolved,
+    Select,
+    Window,
+)
 
 
 class Unseen:
