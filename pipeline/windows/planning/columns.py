@@ -56,17 +56,23 @@ def columns_read(plan: Plan) -> dict[str, dict[str, At]]:
     Names in rows that a UNION or a star has put together are left out: they may be another input's columns.
     """
     found: dict[str, dict[str, At]] = {name: {} for name in plan.inputs}
+    for input, column in sorted(_read(plan), key=lambda read: (read[1].at.line, read[1].at.column)):
+        found[input].setdefault(column.path[0], column.at)
+    return found
+
+
+def _read(plan: Plan) -> Iterator[tuple[str, Resolved]]:
+    """Yield the columns of inputs' rows wherever the plan names them."""
     for stream in plan.streams:
         for compiled in (stream.timestamp, *stream.over):
             for part in walk(compiled.expression) if compiled else ():
                 if isinstance(part, Resolved):
-                    found[stream.input].setdefault(part.path[0], part.at)
+                    yield stream.input, part
     for number, node in enumerate(plan.nodes):
         for source, expression in _expressions(number, node):
             for part in walk(expression):
                 if isinstance(part, Resolved) and part.path and (name := _input(plan, source, part.place)) is not None:
-                    found[name].setdefault(part.path[0], part.at)
-    return found
+                    yield name, part
 
 
 def _expressions(number: int, node: Node) -> Iterator[tuple[int, Expression]]:
@@ -79,10 +85,10 @@ def _expressions(number: int, node: Node) -> Iterator[tuple[int, Expression]]:
         case Window(keys=keys, session_keys=session_keys, sources=(source,)):
             compiled = [(source, each) for each in (*keys, *session_keys)]
             yield from ((source, call) for call in node.calls)
-        case Apply(of=of, sources=(source,)):
-            compiled = [(source, of)]
         case Analytic(calls=calls, sources=(source,)):
             yield from ((source, call) for call in calls)
+        case Apply(of=of, sources=(source,)):
+            compiled = [(source, of)]
         case Join(left_keys=left, right_keys=right, on=on, sources=(a, b)):
             compiled = [*((a, key) for key in left), *((b, key) for key in right), (number, on)]
         case ReferenceJoin(left_keys=left, on=on, sources=(source,)):
@@ -97,7 +103,7 @@ def _input(plan: Plan, node: int, place: tuple[int, ...]) -> str | None:
             return plan.streams[stream].input
         case Select(items=None, sources=(source,)):
             return _input(plan, source, place)
-        case Analytic() | Apply() | Join() | ReferenceJoin() if place:
-            sources = plan.nodes[node].sources
+        case Analytic() | Apply() | Join() | ReferenceJoin() as pair if place:
+            sources = pair.sources
             return _input(plan, sources[place[0]], place[1:]) if place[0] < len(sources) else None
     return None
