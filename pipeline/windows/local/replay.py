@@ -9,7 +9,7 @@ from typing import Any
 
 from ...hub.event import StoredEvent
 from ...hub.event_line import METADATA, InvalidLine, exported_event
-from ..engine.bodies import InputError, ReadBody, json_records
+from ..engine.bodies import InputError, ReadBody, is_text, json_records
 from ..engine.engine import Engine, Given
 from ..engine.event_times import TimePolicies
 from ..engine.input_rows import InputRows, added_columns, pop_added
@@ -88,9 +88,9 @@ class Replay:
 
     def _partition(self, partition: int) -> InputRows:
         if partition not in self._partitions:
-            self._partitions[partition] = InputRows(
-                self._plan.streams, self.input, self._policies, self._faults, is_text=self.file.is_text
-            )
+            text = self.file.is_text or is_text(self._read)
+            of_streams = InputRows(self._plan.streams, self.input, self._policies, self._faults, is_text=text)
+            self._partitions[partition] = of_streams
         return self._partitions[partition]
 
     def _rows(self, found: Sequence[tuple[int, Any]]) -> Iterator[Row]:

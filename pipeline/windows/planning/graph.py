@@ -46,7 +46,7 @@ class Relation:
 class Graph:
     """The nodes, and the names that are known so far. `references` are the names of reference data.
 
-    `warnings` and `named` are as in `Plan`.
+    `warnings` and `named` are as in `Plan`. `types` are those of CREATE TABLE, by input and column in lower case.
     """
 
     def __init__(
@@ -59,9 +59,7 @@ class Graph:
         self.compiler = Compiler(names, functions)
         self._references = {name.lower(): "" for name in references}  # folded -> as the query writes it first
         self._inputs: dict[str, str] = {}
-        self._tables: dict[str, syntax.Table] = {}
-        for table in tables:
-            self._type(table)
+        self.types = _types(tables)
         self._steps: dict[str, Relation | None] = {}
 
     def add(self, node: Node) -> int:
@@ -69,20 +67,10 @@ class Graph:
         self.nodes.append(node)
         return len(self.nodes) - 1
 
-    def _type(self, table: syntax.Table) -> None:
-        if table.input.lower() in self._tables:
-            raise QueryError(f"two CREATE TABLE are for {table.input}", table.at)
-        self._tables[table.input.lower()] = table
-        names: set[str] = set()
-        for column in table.columns:
-            if column.name.lower() in names:
-                raise QueryError(f"CREATE TABLE {table.input} has the column {column.name} twice", column.at)
-            names.add(column.name.lower())
-
-    def check_tables(self) -> None:
+    def check_tables(self, tables: Iterable[syntax.Table]) -> None:
         """Raises `QueryError` if a CREATE TABLE is for a name that no FROM reads as an input."""
-        for name, table in self._tables.items():
-            if name not in self._inputs:
+        for table in tables:
+            if table.input.lower() not in self._inputs:
                 inputs = ", ".join(self._inputs.values())
                 raise QueryError(f"{table.input} is no input that a FROM or JOIN reads; these are: {inputs}", table.at)
 
@@ -143,10 +131,20 @@ class Graph:
 
         timestamp = None if source.timestamp is None else self.compiler.compile(resolved(source.timestamp))
         over = tuple(self.compiler.compile(resolved(key)) for key in source.over)
-        table = self._tables.get(source.name.lower())
-        stream = Stream(name, timestamp, over, table.columns if table else ())
+        stream = Stream(name, timestamp, over, tuple(self.types.get(name.lower(), {}).values()))
         if stream in self.streams:
             place = self.streams.index(stream)
             return next(i for i, node in enumerate(self.nodes) if isinstance(node, Input) and node.stream == place)
         self.streams.append(stream)
         return self.add(Input(name, (), len(self.streams) - 1))
+
+
+def _types(tables: Iterable[syntax.Table]) -> dict[str, dict[str, syntax.TypedColumn]]:
+    types: dict[str, dict[str, syntax.TypedColumn]] = {}
+    for table in tables:
+        columns = {column.name.lower(): column for column in table.columns}
+        if len(columns) < len(table.columns):
+            raise QueryError(f"CREATE TABLE {table.input} has a column twice", table.at)
+        if types.setdefault(table.input.lower(), columns) is not columns:
+            raise QueryError(f"two CREATE TABLE are for {table.input}", table.at)
+    return types
