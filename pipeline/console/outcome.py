@@ -152,7 +152,7 @@ def _of_input(
     found: Outcome, plan: Plan, config: JobConfig, name: str, hub: Hub, stored: StoredEvent, faults: _Told
 ) -> None:
     inputs = InputRows(plan.streams, name, config.policies, faults)
-    reader = EventReader(plan.names, config.read_body(name), keeps_events=plan.reads_metadata)
+    reader = EventReader(plan.names, config.events(name).read_body, keeps_events=plan.reads_metadata)
     processed = from_unix_ms(stored.enqueued_ms)
     if any(stream.timestamp for stream in plan.streams if stream.input == name):
         faults.silent = True

@@ -92,7 +92,9 @@ class _Run:
             now = max(now, from_unix_ms(hub.clock_ms()))
             events = browse.search_all(hub, EVENTS, browse.ANY).events[::-1]
             self.trial.events += len(events)
-            reader = EventReader(self.plan.names, self.config.read_body(name), keeps_events=self.plan.reads_metadata)
+            reader = EventReader(
+                self.plan.names, self.config.events(name).read_body, keeps_events=self.plan.reads_metadata
+            )
             for partition in range(hub.partitions):
                 rows = sources[name, partition] = InputRows(
                     self.plan.streams, name, self.config.policies, self.trial.faults
