@@ -129,7 +129,7 @@ def run(
     engine = Engine(job.plan, summary.faults, tables)
     config = job.config
     replays = [
-        Replay(job.plan, name, file, config.policies, summary.faults, config.read_body(name))
+        Replay(job.plan, name, file, config.policies, summary.faults, config.events(name).read_body)
         for name, file in files.items()
     ]
     for replay in replays:

@@ -22,7 +22,8 @@ class Relation:
     """What a name stands for: the rows of a node; or, if `node` is None, reference data or the elements of APPLY.
 
     `columns` is None if they are not known before there are rows. `windowed` tells that the rows come from a window.
-    `declared` are the names of CREATE TABLE, in lower case. `depth` is how many joins and APPLYs the rows have gone through, which have put more into their arrivals.
+    `declared` are the names of CREATE TABLE, in lower case. `depth` is how many joins and APPLYs the rows have gone
+    through, which have put more into their arrivals.
     """
 
     node: int | None
@@ -98,9 +99,7 @@ class Graph:
         """Return what `source` stands for: a step, reference data or an input. Raises `QueryError`."""
         folded = source.name.lower()
         if folded not in self._steps and folded not in self._references:
-            table = self._tables.get(folded)
-            declared = frozenset(column.name.lower() for column in table.columns) if table else frozenset()
-            return Relation(self._input(source), None, False, declared=declared)
+            return Relation(self._input(source), None, False, declared=frozenset(self.types.get(folded, ())))
         what = "a step" if folded in self._steps else "reference data"
         if source.timestamp is not None or source.over:
             raise QueryError(f"TIMESTAMP BY is for inputs, and {source.name} is {what}", source.at)
