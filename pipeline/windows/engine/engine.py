@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice, repeat
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from ..language.ticks import BEGINNING, isoformat
-from ..language.values import RowError
 from ..operators import analytic, join, reference
 from ..operators.faults import LATE, ROW, Faults
+from ..operators.halves import by_halves
 from ..operators.operator import Operator
 from ..operators.waiting import Waiting
 from ..operators.windowing import window_operator
 from ..planning import nodes
 from ..planning.nodes import Node, Plan
-from ..planning.projection import Project, projection
-from ..row import Changes, Evaluate, Row
+from ..planning.projection import projection
+from ..row import Changes, Row
 
 
 class OutputRow(msgspec.Struct, frozen=True, gc=False):
@@ -33,10 +33,14 @@ class OutputRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class ExchangeRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `node` for the nodes that read it in another engine, which runs another part: for its `feed_node`."""
+    """A row of `node` for the nodes that read it in another engine, which runs another part: for its `feed_node`.
+
+    `weight` is for how many rows it stands: a part of a pane, for its groups.
+    """
 
     node: int
     row: Row
+    weight: int = 1
 
     @property
     def time(self) -> int:
@@ -94,7 +98,8 @@ class Engine:
         Stops after about `limit` rows. Then `closed` is below `watermark`, and the next call goes on from there. It can
         be more rows, because those of one instant stay together.
         """
-        while self.closed < watermark and len(self._given) < limit:
+        given = 0
+        while self.closed < watermark and given < limit:
             dues = [due for operator in self._operators.values() if (due := operator.due()) is not None]
             first = min(dues, default=None)
             if first is None or first > watermark:
@@ -104,6 +109,7 @@ class Engine:
             # rows and times. The stride grows while it gives few rows, so that a thousand instants take few rounds.
             begun = max(first, self.closed)
             count = self._advance_to(min(watermark, begun + self._stride))
+            given += count
             if count > limit // 2:
                 self._stride //= 2
             elif count < limit // 4:
@@ -146,12 +152,12 @@ class Engine:
         return given
 
     def _advance_to(self, time: int) -> int:
-        """Advance all operators; return how many rows they gave, including rows for other operators."""
+        """Advance all operators; return about how many rows they gave, including rows for other operators."""
         count = 0
         for place, operator in self._operators.items():
-            rows = iter(operator.advance(time))
+            node, rows = self._plan.nodes[place], iter(operator.advance(time))
             while some := list(islice(rows, _AT_ONCE)):
-                count += len(some)
+                count += sum([_weight(node, row) for row in some]) if _is_partial(node) else len(some)
                 self._give(place, some)
         self.closed = time
         return count
@@ -201,7 +207,8 @@ class Engine:
         name, windowed = node.output, node.windowed
 
         def take(rows: Sequence[Row]) -> None:
-            self._given += [OutputRow(name, row.columns, row.time, row.arrival, windowed) for row in rows]
+            parts = map(_columns_of, rows), map(_time_of, rows), map(_arrival_of, rows)
+            self._given += map(OutputRow, repeat(name), *parts, repeat(windowed))
 
         return take
 
@@ -218,16 +225,17 @@ class Engine:
             self._readers[place].append(self._exchange(place))
 
     def _exchange(self, place: int) -> _Take:
+        node = self._plan.nodes[place]
+
         def take(rows: Sequence[Row]) -> None:
-            self._given += [ExchangeRow(place, row) for row in rows]
+            self._given += [ExchangeRow(place, row, _weight(node, row)) for row in rows]
 
         return take
 
     def _operator(self, node: nodes.Window | nodes.Analytic | nodes.Join) -> Operator:
         match node:
             case nodes.Window():
-                keys = [key.evaluate for key in node.keys]
-                session_keys = [key.evaluate for key in node.session_keys]
+                keys, session_keys = node.keys, node.session_keys
                 return window_operator(node.window, keys, node.aggregates, self._faults, session_keys, mode=node.mode)
             case nodes.Analytic():
                 return analytic.AnalyticFunctions(node.analytics, self._faults)
@@ -248,7 +256,15 @@ class Engine:
         )
 
 
-_time_of = attrgetter("time")
+_columns_of, _time_of, _arrival_of = attrgetter("columns"), attrgetter("time"), attrgetter("arrival")
+
+
+def _is_partial(node: Node) -> bool:
+    return isinstance(node, nodes.Window) and node.mode == "partial"
+
+
+def _weight(node: Node, row: Row) -> int:
+    return row.columns[0] if _is_partial(node) else 1
 
 
 def _branch(place: int) -> Callable[[Sequence[Row]], Sequence[Row]]:
@@ -256,29 +272,18 @@ def _branch(place: int) -> Callable[[Sequence[Row]], Sequence[Row]]:
 
 
 def _select(node: nodes.Select, plan: Plan, faults: Faults) -> Callable[[Sequence[Row]], Sequence[Row]]:
-    where = None if node.where is None else node.where.evaluate
+    where = None if node.where is None else node.where.many
     project = None if node.items is None else projection(node.items, plan.names)
-    work = _work(where, project)
+
+    def work(rows: Sequence[Row]) -> Sequence[Row]:
+        if where is not None:
+            rows = [row for row, holds in zip(rows, where(rows), strict=True) if holds is True]
+        if project is None:
+            return rows
+        return list(map(Row, project(rows), map(_time_of, rows), map(_arrival_of, rows)))
 
     def select(rows: Sequence[Row]) -> Sequence[Row]:
-        try:
-            return work(rows)
-        except RowError:  # rare: find out which row failed, and keep the others
-            given: list[Row] = []
-            for row in rows:
-                try:
-                    given += work((row,))
-                except RowError as exc:
-                    faults.report(ROW, exc, row)
-            return given
+        parts = [*by_halves(work, rows, lambda exc, row: faults.report(ROW, exc, row))]
+        return parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
 
     return select
-
-
-def _work(where: Evaluate | None, project: Project | None) -> Callable[[Sequence[Row]], list[Row]]:
-    if project is None:
-        assert where is not None
-        return lambda rows: [row for row in rows if where(row) is True]
-    if where is None:
-        return lambda rows: [Row(project(row), row.time, row.arrival) for row in rows]
-    return lambda rows: [Row(project(row), row.time, row.arrival) for row in rows if where(row) is True]

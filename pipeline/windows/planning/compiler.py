@@ -10,7 +10,7 @@ from ..functions import FUNCTIONS, TIMESTAMP, WINDOW, kind_of
 from ..language.syntax import Call, Column, Expression
 from ..language.tokens import QueryError
 from ..language.values import Datetime, Names
-from ..row import Evaluate, Row
+from ..row import Evaluate, EvaluateMany, Row, computed
 from .nodes import Compiled, Inside, Moment, Resolved
 
 
@@ -21,12 +21,14 @@ class Compiler:
         self._names = names
 
     def compile(self, expression: Expression) -> Compiled:
-        """Return the expression with the function that computes it. Raises `QueryError`."""
-        return Compiled(expression, self.evaluate(expression))
+        """Return the expression with what computes it. Raises `QueryError`."""
+        evaluate = self.evaluate(expression)
+        return Compiled(evaluate, _direct(expression) or computed(evaluate).many, expression)
 
     def condition(self, expression: Expression) -> Compiled:
         """Return a condition with the function that tests it. Raises `QueryError`, also if it is not a condition."""
-        return Compiled(expression, self.test(expression))
+        test = self.test(expression)
+        return Compiled(test, computed(test).many, expression)
 
     def evaluate(self, expression: Expression) -> Evaluate:
         """Return the function that computes a resolved expression. Raises `QueryError`."""
@@ -81,6 +83,17 @@ class Compiler:
             return names.mapping(record).get(name) if value is None else value
 
         return evaluate
+
+
+def _direct(expression: Expression) -> EvaluateMany | None:
+    """Return what reads a column of many rows, if it is in the rows themselves and no property; else None."""
+    if type(expression) is Resolved:
+        match expression.place, expression.path:
+            case (), (name,):
+                return lambda rows: [row.columns.get(name) for row in rows]
+            case (place,), ():
+                return lambda rows: [row.columns[place] for row in rows]
+    return None
 
 
 def _column(place: tuple[int, ...], name: str) -> Evaluate:

@@ -20,7 +20,7 @@ from ..language import syntax
 from ..language.syntax import Call, Column, Expression
 from ..language.values import Names
 from ..operators.bounds import Bound
-from ..row import Evaluate
+from ..row import Computed
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +58,10 @@ class Inside(Resolved):
 
 
 @dataclass(frozen=True)
-class Compiled:
-    """An expression whose columns are resolved, and the function that computes it from a row."""
+class Compiled(Computed):
+    """An expression whose columns are resolved, and what computes it."""
 
     expression: Expression
-    evaluate: Evaluate = field(compare=False)
 
 
 @dataclass(frozen=True)

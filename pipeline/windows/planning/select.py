@@ -84,7 +84,7 @@ class _SelectPlanner:
                 window,
                 tuple(map(compiler.compile, grouping.keys)),
                 tuple(grouping.calls),
-                tuple(aggregate(call, compiler.evaluate) for call in grouping.calls),
+                tuple(aggregate(call, compiler.compile) for call in grouping.calls),
                 tuple(map(compiler.compile, session_keys)),
             )
         )
