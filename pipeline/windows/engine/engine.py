@@ -17,6 +17,7 @@ from ..operators.operator import Operator
 from ..operators.waiting import Waiting
 from ..operators.windowing import window_operator
 from ..planning import nodes
+from ..planning.narrowing import narrowed
 from ..planning.nodes import Node, Plan
 from ..planning.projection import projection
 from ..row import Changes, Row
@@ -68,12 +69,13 @@ class Engine:
         nodes: Collection[int] | None = None,
     ) -> None:
         self.closed = BEGINNING
-        self._plan = plan
+        self._plan = plan = narrowed(plan)
         self._faults = faults
         self._tables = tables or {}
         self._ours = frozenset(range(len(plan.nodes)) if nodes is None else nodes)
         self._operators: dict[int, Operator] = {}
         self._given: list[Given] = []
+        self._is_in_order = True
         self._stride = 0
         self._readers: list[list[_Take]] = [[] for _ in plan.nodes]
         for place in sorted(self._ours):
@@ -114,7 +116,9 @@ class Engine:
                 self._stride //= 2
             elif count < limit // 4:
                 self._stride = 2 * self._stride + 1
-        return sorted(self._taken(), key=_time_of)
+        is_in_order = self._is_in_order
+        rows = self._taken()
+        return rows if is_in_order else sorted(rows, key=_time_of)
 
     def waiting(self) -> dict[str, list[Waiting]]:
         """Return what each step of the query has taken and can't give yet; steps with nothing are left out."""
@@ -148,8 +152,13 @@ class Engine:
                 take(rows)
 
     def _taken(self) -> list[Given]:
-        given, self._given = self._given, []
+        given, self._given, self._is_in_order = self._given, [], True
         return given
+
+    def _add(self, rows: list[Given]) -> None:
+        """Give rows, which are in order among themselves if an operator gave them."""
+        self._is_in_order = self._is_in_order and (not self._given or self._given[-1].time <= rows[0].time)
+        self._given += rows
 
     def _advance_to(self, time: int) -> int:
         """Advance all operators; return about how many rows they gave, including rows for other operators."""
@@ -208,7 +217,7 @@ class Engine:
 
         def take(rows: Sequence[Row]) -> None:
             parts = map(_columns_of, rows), map(_time_of, rows), map(_arrival_of, rows)
-            self._given += map(OutputRow, repeat(name), *parts, repeat(windowed))
+            self._add(list(map(OutputRow, repeat(name), *parts, repeat(windowed))))
 
         return take
 
@@ -228,7 +237,7 @@ class Engine:
         node = self._plan.nodes[place]
 
         def take(rows: Sequence[Row]) -> None:
-            self._given += [ExchangeRow(place, row, _weight(node, row)) for row in rows]
+            self._add([ExchangeRow(place, row, _weight(node, row)) for row in rows])
 
         return take
 

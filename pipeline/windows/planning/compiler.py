@@ -11,7 +11,7 @@ from ..language.syntax import Call, Column, Expression
 from ..language.tokens import QueryError
 from ..language.values import Datetime, Names
 from ..row import Evaluate, EvaluateMany, Row, computed
-from .nodes import Compiled, Inside, Moment, Resolved
+from .nodes import Compiled, Inside, Moment, Picked, Resolved
 
 
 class Compiler:
@@ -42,6 +42,8 @@ class Compiler:
         assert isinstance(column, Resolved)
         if isinstance(column, Moment):
             return _moment(column.place)
+        if isinstance(column, Picked):
+            return self._properties(_picked(*column.place), column.path)
         if not column.path:
             return _value(column.place)
         if isinstance(column, Inside):
@@ -93,7 +95,14 @@ def _direct(expression: Expression) -> EvaluateMany | None:
                 return lambda rows: [row.columns.get(name) for row in rows]
             case (place,), ():
                 return lambda rows: [row.columns[place] for row in rows]
+    if type(expression) is Picked and not expression.path:
+        outer, inner = expression.place
+        return lambda rows: [row.columns[outer][inner] for row in rows]
     return None
+
+
+def _picked(outer: int, inner: int) -> Evaluate:
+    return lambda row: row.columns[outer][inner]
 
 
 def _column(place: tuple[int, ...], name: str) -> Evaluate:

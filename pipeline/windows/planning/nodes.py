@@ -57,6 +57,11 @@ class Inside(Resolved):
     """A property, at any depth, of the value at `place`, which is not a row but a record."""
 
 
+@dataclass(frozen=True, eq=False)
+class Picked(Resolved):
+    """A member of the tuple at `place` but its last part, which says which (narrowing.py)."""
+
+
 @dataclass(frozen=True)
 class Compiled(Computed):
     """An expression whose columns are resolved, and what computes it."""

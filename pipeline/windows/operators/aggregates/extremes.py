@@ -71,7 +71,14 @@ _AS_THEY_ARE = frozenset({type(None), int, bool, Datetime})
 def _comparable(of: Computed) -> Computed:
     def many(rows: Sequence[Row]) -> list[Any]:
         values = of.many(rows)
-        return values if _AS_THEY_ARE.issuperset(map(type, values)) else list(map(_item, values))
+        return (
+            values
+            if _AS_THEY_ARE.issuperset(map(type, values))
+            else [
+                value if value is None else value + 0.0 if type(value) is float and value == value else _item(value)
+                for value in values
+            ]
+        )
 
     return Computed(lambda row: _item(of.evaluate(row)), many)
 

@@ -28,6 +28,8 @@ class TopOne(Aggregate):
 
     def __init__(self, order: Order, of: Computed | None) -> None:
         """`of` is None for the whole row."""
+        self.order = order
+        self.is_whole = of is None
         self.item = ranked(order, of)
 
     def add(self, partial: Any, item: Any) -> Any:
