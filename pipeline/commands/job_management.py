@@ -1,4 +1,4 @@
-"""`wz job list | status | faults | put | stop | start | delete`: the jobs of a service."""
+"""`wz job list | status | faults | put | stop | start | restart | delete`: the jobs of a service."""
 
 from __future__ import annotations
 
@@ -126,6 +126,19 @@ def start_job(name: str) -> None:
     job_registry().start(name)
 
 
+@click.command("restart")
+@click.argument("name")
+@click.option("--from", "start", required=True, metavar="TIME", help="last, now, or a time as 2024-05-01T11:00:00Z.")
+@one_line_errors
+def restart_job(name: str, start: str) -> None:
+    """Have workers begin the job NAME anew: its first row is that of TIME, or comes after the last that it wrote.
+
+    It makes its state again from the events that its hubs still have. Rows after TIME that were written before are
+    written again, and are added to boards again. A job that was stopped runs again.
+    """
+    job_registry().restart(name, start)
+
+
 @click.command("delete")
 @click.argument("name")
 @click.confirmation_option(
@@ -137,7 +150,7 @@ def delete_job(name: str) -> None:
     job_registry().delete(name)
 
 
-COMMANDS = (list_jobs, show_status, show_faults, put_job, stop_job, start_job, delete_job)
+COMMANDS = (list_jobs, show_status, show_faults, put_job, stop_job, start_job, restart_job, delete_job)
 
 
 def job_registry(creates: bool = False) -> JobRegistry:
@@ -153,7 +166,7 @@ class _Seen:
     def __init__(self, name: str, job: JobRecord, progress: JobProgress) -> None:
         self.name = name
         self.stopped = job.stopped
-        self.state, self.status, self.deliveries = progress
+        self.state, self.status, self.deliveries, self.reason = progress
 
     def row(self) -> tuple[str, ...]:
         if self.status is None:
@@ -170,13 +183,12 @@ class _Seen:
 
     def problems(self) -> Iterator[str]:
         if self.stopped is not None:
-            yield f"stopped at {_time(self.stopped)}: `wz job start {self.name}` lets it go on"
-        if self.status is not None and self.status.error is not None:
-            error = self.status.error
+            yield f"{self.reason}: `wz job start {self.name}` lets it go on"
+        elif self.reason is not None:
+            yield self.reason
+        error = None if self.status is None else self.status.error
+        if error is not None and error.message not in (self.reason or ""):
             yield f"{_time(error.time)}, task {error.task}: {error.message}"
-        for delivery in self.deliveries:
-            if delivery.error is not None:
-                yield f"{delivery.output} {'has stopped' if delivery.stopped else 'waits'}: {delivery.error}"
 
     def parts(self) -> Iterator[str]:
         """Yield the lines of tables: of what waits, if anything does, of the tasks and of the deliveries."""

@@ -15,7 +15,7 @@ from pipeline.commands.job import job as command
 from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
-from pipeline.windows.jobs.finding import RegisteredJobs
+from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.registry import JobRegistry
@@ -47,13 +47,16 @@ def wz(hubs: Hubs, settings: Settings) -> Wz:
 @pytest.fixture
 def work(redis: redis_py.Redis, hubs: Hubs) -> Iterator[Callable[[], None]]:
     """Do what a worker does, until there is nothing to do."""
-    found = RegisteredJobs(JobRegistry(redis, hubs), lambda name, definition: Job.of(name, definition, redis, hubs))
+    found = JobFinder(JobRegistry(redis, hubs))
 
     ran: list[Job] = []
 
     def turns() -> None:
-        for job in found.jobs():
-            ran.append(job)
+        jobs = found.jobs()
+        for job in set(ran).difference(jobs):
+            job.stop()
+        ran[:] = jobs
+        for job in jobs:
             run(job)
 
     yield turns
@@ -72,7 +75,7 @@ def test_a_job_is_put_listed_run_watched_and_deleted(
     assert wz("put", JOB).output == "made\n"
     assert wz("put", JOB).output == "changed\n"
     assert rows(wz("list")) == [["job", "of"], ["context_reward", "put"]]
-    assert rows(wz("status"))[1] == ["context_reward", "stopped", "-", "-", "-", "-"]
+    assert rows(wz("status"))[1] == ["context_reward", "no_worker", "-", "-", "-", "-"]
 
     hubs["events"].append([event(columns) for _, columns in EVENTS])
     work()
@@ -133,6 +136,22 @@ def test_a_job_is_stopped_and_started(wz: Wz, work: Callable[[], None]) -> None:
     assert rows(wz("status"))[1][1] == "running"
 
 
+def test_a_job_is_restarted(
+    redis: redis_py.Redis, wz: Wz, hubs: Hubs, work: Callable[[], None], tmp_path: Path
+) -> None:
+    wz("put", write_job(tmp_path / "plain", "SELECT n INTO Out FROM Input", '[inputs.Input]\nhub = "events"\n'))
+    hubs["events"].append([Event(b'{"n": 1}')])
+    work()
+    wz("stop", "plain")
+    work()
+    assert wz("restart", "plain", "--from", "2024-05-01T11:00:00Z").exit_code == 0
+    work()
+
+    assert len(StreamOutput(redis, "Out").read()) == 2
+    refused = wz("restart", "plain", "--from", "noon")
+    assert (refused.exit_code, "start: 'noon' is not" in refused.output) == (1, True)
+
+
 def test_an_error_in_the_query_is_shown_with_its_line(wz: Wz, tmp_path: Path) -> None:
     (tmp_path / "job.toml").write_text('[inputs.Input]\nhub = "events"\n[outputs.Sums]\ntype = "stream"\n')
     (tmp_path / "query.asaql").write_text(
@@ -159,7 +178,7 @@ def test_a_job_that_fails_says_why(wz: Wz, hubs: Hubs, work: Callable[[], None])
 
     assert rows(wz("status"))[1][:2] == ["context_reward", "failed"]
     assert "context_reward: " in output
-    assert "task begin: " in output
+    assert "there is no hub 'events'" in output
 
 
 @pytest.mark.parametrize(
@@ -170,6 +189,7 @@ def test_a_job_that_fails_says_why(wz: Wz, hubs: Hubs, work: Callable[[], None])
         ),
         pytest.param(("stop", "nothing"), "there is no job 'nothing'", id="stop"),
         pytest.param(("start", "nothing"), "there is no job 'nothing'", id="start"),
+        pytest.param(("restart", "nothing", "--from", "last"), "there is no job 'nothing'", id="restart"),
         pytest.param(("delete", "nothing", "--yes"), "there is no job 'nothing'", id="delete"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from pipeline.windows.expressions.scalar import SCALAR_FUNCTIONS
 from pipeline.windows.expressions.scalar.binding import anything, strict
 from pipeline.windows.expressions.scalar.dates import PARTS
-from pipeline.windows.functions import CAST, FUNCTIONS, TIMESTAMP, TRY_CAST, WINDOW, Function, Kind, kind_of
+from pipeline.windows.functions import CAST, FUNCTIONS, METADATA, TIMESTAMP, TRY_CAST, WINDOW, Function, Kind, kind_of
 from pipeline.windows.language import parser
 from pipeline.windows.language.ticks import TICKS_PER_SECOND
 from pipeline.windows.language.time_units import LIMIT_UNITS, TIME_UNITS, UNITS, WINDOW_UNITS, TimeUnit
@@ -17,6 +17,7 @@ from pipeline.windows.language.tokens import QueryError
 from pipeline.windows.language.window_parser import WINDOWS
 from pipeline.windows.operators.aggregates import calls
 from pipeline.windows.operators.analytic import ANALYTIC
+from pipeline.windows.operators.elements import APPLIED
 
 from ..docs.language_tables import function_table
 from .support.run import planned, run
@@ -31,13 +32,14 @@ def test_each_function_has_code_and_each_code_an_entry() -> None:
     assert names_of("aggregate") == set(calls.AGGREGATES)
     assert names_of("analytic") == set(ANALYTIC)
     assert names_of("window") == {*WINDOWS, "WINDOW", "WINDOWS"}
-    assert names_of("system") == {TIMESTAMP, WINDOW}
+    assert names_of("system") == {METADATA, TIMESTAMP, WINDOW}
+    assert names_of("applied") == set(APPLIED)
     assert names_of("cast") == {CAST, TRY_CAST}
 
 
 def test_the_grammar_has_each_window_and_each_cast() -> None:
     grammar = str(parser.__doc__)
-    spelt = [function.name for function in FUNCTIONS.values() if function.kind in ("window", "cast")]
+    spelt = [function.name for function in FUNCTIONS.values() if function.kind in ("window", "cast", "applied")]
 
     assert [name for name in spelt if not re.search(rf"\b{name}\b", grammar)] == []
     assert set(re.findall(r"\b\w+Window\b", grammar)) <= set(spelt)

@@ -13,6 +13,7 @@
     hub = "events"
     consumer_group = "windows"     the job's own, job:NAME, is the default
     partition_key = "eventid"      the column that has the partition key of each event, if there is one
+    format = "json"                how bodies are written, or "csv", with delimiter = ",", ";", " ", "\\t" or "|"
 
     [inputs.Archive]
     file = "events.ndjson"         NDJSON, CSV or Parquet, beside job.toml; for `wz job run` and `wz job test`
@@ -23,6 +24,9 @@
     [outputs.OutputWindow]         each name after INTO; its type is stream, board, hub, file or webhook
     type = "stream"
     maxlen = 1_000_000             about how many rows are kept; this is the default
+
+    [functions]                    UDF.name in the query; a file functions/NAME.js is the same
+    triple = "function main(x) { return 3 * x }"
 
     [[boards]]                     any number
     from = "OutputWindow"          the output whose rows also go to the board
@@ -45,6 +49,7 @@ import msgspec
 
 from ...errors import InvalidValue, PipelineError
 from ...units import milliseconds
+from ..engine.bodies import Delimiter, Format, ReadBody, read_body
 from ..engine.event_times import TimePolicies
 from ..language.ticks import TICKS_PER_SECOND, isoformat, parse
 from ..language.tokens import At
@@ -66,7 +71,7 @@ OUT_OF_ORDER = "0s"
 ACTION: Literal["adjust", "drop"] = "adjust"
 FIELD_COLUMN = "field"
 
-_SECTIONS = ("start", "snapshot", "faults", "time", "inputs", "outputs", "boards")
+_SECTIONS = ("start", "snapshot", "faults", "time", "inputs", "outputs", "functions", "boards")
 
 
 class InvalidJob(PipelineError, ValueError):
@@ -87,19 +92,29 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class HubInput(_Table, frozen=True):
-    """`consumer_group` is None for the job's own. `partition_key` is the column with the events' key, if known."""
+class Events(_Table, frozen=True, kw_only=True):
+    """`partition_key` is the column with the events' key, if known. `delimiter` is for CSV."""
+
+    partition_key: str | None = None
+    format: Format = "json"
+    delimiter: Delimiter = ","
+
+    @property
+    def read_body(self) -> ReadBody:
+        return read_body(self.format, self.delimiter)
+
+
+class HubInput(Events, frozen=True):
+    """`consumer_group` is None for the job's own."""
 
     hub: str
     consumer_group: str | None = None
-    partition_key: str | None = None
 
 
-class FileInput(_Table, frozen=True):
-    """A file beside job.toml, for runs over files. `partition_key` is as in `HubInput`; only explain uses it."""
+class FileInput(Events, frozen=True):
+    """A file beside job.toml, for runs over files. Its name tells its format; `format` is for bodies in an export."""
 
     file: str
-    partition_key: str | None = None
 
 
 class ReferenceData(_Table, frozen=True):
@@ -181,12 +196,14 @@ class _Time(_Table, frozen=True):
 class JobConfig(msgspec.Struct, frozen=True):
     """`start` is last, now or a UTC time. `boards` are those of [[boards]], each with the name of its output.
 
-    `faults` is the output that the job itself writes, and not its query: one more of `outputs`.
+    `functions` are the sources of the query's own functions, by name. `faults` is the output that the job itself
+    writes, and not its query: one more of `outputs`.
     """
 
     inputs: Mapping[str, InputConfig]
     outputs: Mapping[str, OutputConfig]
     boards: tuple[tuple[str, BoardConfig], ...] = ()
+    functions: Mapping[str, str] = {}
     policies: TimePolicies = TimePolicies()
     start: str = START
     snapshot_seconds: float = milliseconds(SNAPSHOT) / 1000
@@ -200,9 +217,13 @@ class JobConfig(msgspec.Struct, frozen=True):
     @property
     def partition_keys(self) -> Mapping[str, str | None]:
         """For each input the column with its events' partition key, None if unknown."""
-        return {
-            name: table.partition_key for name, table in self.inputs.items() if not isinstance(table, ReferenceInput)
-        }
+        return {name: table.partition_key for name, table in self.inputs.items() if isinstance(table, Events)}
+
+    def events(self, name: str) -> Events:
+        """Return the settings of an input that is no reference data."""
+        table = self.inputs[name]
+        assert isinstance(table, Events)
+        return table
 
 
 def config_of(document: Mapping[str, Any], path: Path) -> JobConfig:
@@ -242,6 +263,22 @@ def match(config: JobConfig, plan: Plan, path: Path) -> JobConfig:
     )
 
 
+def check_start(value: Any) -> str:
+    """Return where a job is to begin: `LAST`, `NOW`, or a UTC time as `isoformat` writes it. Raises `InvalidValue`."""
+    if value in (LAST, NOW):
+        return str(value)
+    try:
+        if isinstance(value, datetime):  # TOML's own, without quotes
+            if value.tzinfo is None:
+                raise ValueError
+            value = value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+        return isoformat(parse(value))
+    except (TypeError, ValueError):
+        raise InvalidValue(
+            f'start: {str(value)!r} is not "{LAST}", "{NOW}" or a UTC time such as 2024-05-01T11:00:00Z', "start"
+        ) from None
+
+
 def _matched(tables: Mapping[str, T], names: tuple[str, ...], path: Path, section: str, clause: str) -> dict[str, T]:
     """Return the tables by the query's names. Raises `InvalidJob` unless there is exactly one table for each name."""
     by_name = {name.lower(): (name, table) for name, table in tables.items()}
@@ -273,6 +310,7 @@ class _Reader:
                 for name, table in outputs.items()
             },
             tuple(self._boards()),
+            self._convert(self._section("functions", dict), dict[str, str], "functions"),
             self._policies(),
             self._start(),
             self._seconds("snapshot", self.document.get("snapshot", SNAPSHOT), 86_400),
@@ -302,6 +340,8 @@ class _Reader:
                 raise self._error(
                     place, f"[{place}]: a reference is {{ name = ... }}, {{ file = ... }} or {{ hash = ... }}"
                 )
+        if isinstance(made, HubInput) and made.format != "csv" and made.delimiter != ",":
+            raise self._error(f"{place}.delimiter", f'[{place}]: a delimiter is for CSV: write format = "csv" as well')
         return made
 
     def _boards(self) -> list[tuple[str, BoardConfig]]:
@@ -331,19 +371,10 @@ class _Reader:
         return seconds
 
     def _start(self) -> str:
-        value = self.document.get("start", START)
-        if value in (LAST, NOW):
-            return str(value)
         try:
-            if isinstance(value, datetime):  # TOML's own, without quotes
-                if value.tzinfo is None:
-                    raise ValueError
-                value = value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
-            return isoformat(parse(value))
-        except (TypeError, ValueError):
-            raise self._error(
-                "start", f'start: {str(value)!r} is not "{LAST}", "{NOW}" or a UTC time such as 2024-05-01T11:00:00Z'
-            ) from None
+            return check_start(self.document.get("start", START))
+        except InvalidValue as exc:
+            raise self._error("start", str(exc)) from None
 
     def _section(self, name: str, kind: type[T]) -> T:
         section = self.document.get(name, kind())

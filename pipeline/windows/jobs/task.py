@@ -143,6 +143,7 @@ class StageTask:
             saved=progress.snapshot.saved,
         )
         run.settle()
+        self.opened.reports.resumed(self.name, progress, self._next_numbers(progress))
         return run
 
     def _turn(self, run: Run) -> int:
@@ -255,12 +256,15 @@ class StageTask:
 
     def _queue_outputs(self, pipe: Pipeline, run: Run, rows: Sequence[OutputRow]) -> list[Sink]:
         """Put rows into the transaction; return the sink of each command."""
+        by_output: dict[str, list[OutputRow]] = {}
+        for row in rows:
+            by_output.setdefault(row.output, []).append(row)
         asked: list[Sink] = []
         before = len(pipe)
-        for row in rows:
-            run.progress.counts[ROWS + row.output] += 1
-            for sink in self.opened.sinks[row.output]:
-                sink.queue(pipe, row, run.faults)
+        for output, its_rows in by_output.items():
+            run.progress.counts[ROWS + output] += len(its_rows)
+            for sink in self.opened.sinks[output]:
+                sink.queue(pipe, its_rows, run.faults)
                 asked += [sink] * (len(pipe) - before - len(asked))
         return asked
 

@@ -12,11 +12,13 @@ from ..language.time_units import WINDOW_UNITS
 from ..language.tokens import At, QueryError
 from .nodes import (
     Analytic,
+    Apply,
     Compiled,
     Input,
     ItemColumn,
     ItemStar,
     Join,
+    Metadata,
     Node,
     Output,
     Plan,
@@ -57,7 +59,7 @@ def _through(node: Node, sources: Sequence[Holders]) -> Holders:
                 for place, key in enumerate(keys)
                 if key.expression in sources[0]
             )
-        case Analytic() | ReferenceJoin():
+        case Metadata() | Analytic() | Apply() | ReferenceJoin():
             return _inside(sources[0], 0)
         case Join():
             return _inside(sources[0], 0) | _inside(sources[1], 1)

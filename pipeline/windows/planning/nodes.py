@@ -4,8 +4,10 @@ A row of an input, of a Select or of a Union is plain: `row.columns` maps names 
 sequence:
 
     Window          (*keys, *results)                                time: the window's end; arrival: the group
+    Metadata        (row, *values)                                   time and arrival: the row's
     Analytic        (row, *results)                                  time and arrival: the row's
     Join            (left row, right row | None)                     time: when the pair is known; arrival: both
+    Apply           (row, record of the element | None)              time: the row's; arrival: its and the place
     ReferenceJoin   (left row, row of the table | None)              time: the left row's; arrival: its and the table's
 
 So a row that joins three sources is ((a, b), c), and `Resolved.place` says how to get from there to a source's row.
@@ -19,8 +21,9 @@ from typing import Any, Literal
 from ..language import syntax
 from ..language.syntax import Call, Column, Expression
 from ..language.values import Names
+from ..language.warned import Warned
 from ..operators.bounds import Bound
-from ..row import Evaluate
+from ..row import Computed, Evaluate
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,21 +60,29 @@ class Inside(Resolved):
     """A property, at any depth, of the value at `place`, which is not a row but a record."""
 
 
+@dataclass(frozen=True, eq=False)
+class Picked(Resolved):
+    """A member of the tuple at `place` but its last part, which says which (narrowing.py)."""
+
+
 @dataclass(frozen=True)
-class Compiled:
-    """An expression whose columns are resolved, and the function that computes it from a row."""
+class Compiled(Computed):
+    """An expression whose columns are resolved, and what computes it."""
 
     expression: Expression
-    evaluate: Evaluate = field(compare=False)
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Rows of an input and how they get their time: TIMESTAMP BY, or their arrival. `over` is empty without OVER."""
+    """Rows of an input and how they get their time: TIMESTAMP BY, or their arrival. `over` is empty without OVER.
+
+    `types` are those of the input's CREATE TABLE, the same in each stream of the input.
+    """
 
     input: str
     timestamp: Compiled | None
     over: tuple[Compiled, ...]
+    types: tuple[syntax.TypedColumn, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,6 +120,14 @@ class Select(Node):
 
     where: Compiled | None
     items: tuple[ItemColumn | ItemStar, ...] | None
+
+
+@dataclass(frozen=True)
+class Metadata(Node):
+    """Rows of an input with what their events say of themselves (metadata.py). `values` compute the calls."""
+
+    calls: tuple[Call, ...]
+    values: tuple[Evaluate, ...] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -159,6 +178,16 @@ class ReferenceJoin(Node):
 
 
 @dataclass(frozen=True)
+class Apply(Node):
+    """A row for each element of a value; `depth` is as in operators/elements.py."""
+
+    is_outer: bool
+    function: str
+    of: Compiled
+    depth: int
+
+
+@dataclass(frozen=True)
 class Union(Node):
     """Rows of all sources. The source's place is put before `arrival`, so that no two rows have the same one."""
 
@@ -177,6 +206,8 @@ class Plan:
 
     Names are as the query writes them. Rows of inputs must be made with `names.mapping`. `span` is the longest time, in
     ticks, by which a row of an input can come before a row of an output that it changes.
+
+    `warnings` are what the query may not mean. `named` are the columns without AS, as `step.name = expression`.
     """
 
     streams: tuple[Stream, ...]
@@ -186,3 +217,10 @@ class Plan:
     outputs: tuple[str, ...]
     names: Names
     span: int
+    warnings: tuple[Warned, ...] = ()
+    named: tuple[str, ...] = ()
+
+    @property
+    def reads_metadata(self) -> bool:
+        """Whether rows of inputs must have their events."""
+        return any(isinstance(node, Metadata) for node in self.nodes)

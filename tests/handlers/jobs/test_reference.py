@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,8 +12,7 @@ from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
-from pipeline.windows.jobs.finding import RegisteredJobs
-from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.registry import JobRegistry
 
 from ... import stack
@@ -33,20 +31,6 @@ JOB: dict[str, Any] = {
 @pytest.fixture
 def registry(redis: redis_py.Redis, settings: Settings) -> JobRegistry:
     return JobRegistry(redis, Hubs(redis, settings.hubs))
-
-
-@pytest.fixture
-def jobs(registry: JobRegistry) -> Iterator[RegisteredJobs]:
-    """The jobs that were put, as a worker has them."""
-    made: list[Job] = []
-
-    def make(name: str, definition: Any) -> Job:
-        made.append(Job.of(name, definition, registry.redis, registry.hubs, beat=0.0))
-        return made[-1]
-
-    yield RegisteredJobs(registry, make)
-    for job in made:
-        job.stop()
 
 
 @pytest.mark.core
@@ -132,7 +116,7 @@ def test_rights(client: ServiceClient, redis: redis_py.Redis, right: Right, meth
     assert client.open("/reference/t", method=method, headers=headers, json=[]).status_code == status
 
 
-def test_a_job_joins_it_and_keeps_it(client: ServiceClient, registry: JobRegistry, jobs: RegisteredJobs) -> None:
+def test_a_job_joins_it_and_keeps_it(client: ServiceClient, registry: JobRegistry) -> None:
     missing = client.put("/jobs/named", json=JOB)
     assert (missing.status_code, missing.json["field"]) == (422, "inputs.Devices")
     assert "there is no reference data 'devices': PUT /reference/devices first" in missing.json["detail"]
@@ -140,9 +124,10 @@ def test_a_job_joins_it_and_keeps_it(client: ServiceClient, registry: JobRegistr
     client.put("/reference/devices", json=[{"k": "a", "name": "Ann"}])
     assert client.put("/jobs/named", json=JOB).status_code == 201
     registry.hubs["events"].append([Event(b'{"k": "a"}'), Event(b'{"k": "b"}')], partition=0)
-    for job in jobs.jobs():
-        while job.step() or len(job.share.held) < len(job.tasks):
-            pass
+    (job,) = JobFinder(registry, beat=0.0).jobs()
+    while job.step() or len(job.share.held) < len(job.tasks):
+        pass
+    job.stop()
     rows = [row["row"] for row in client.get("/outputs/Named").json["rows"]]
     assert rows == [{"k": "a", "name": "Ann"}, {"k": "b", "name": None}]
 

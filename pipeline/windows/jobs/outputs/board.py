@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -34,15 +35,9 @@ class BoardOutput(Sink):
         self.score = score
         self.op = Op(mode)
 
-    def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
-        member = lookup(row.columns, self.member)
-        score = lookup(row.columns, self.score)
-        try:
-            change = self.op, _member(member, self.member), _decimal(score, self.score)
-            self.boards[self.board].queue_update(pipe, *change)
-        except InvalidValue as exc:
-            kind = BOARD_NULL if member is None or score is None else BOARD
-            faults.report(kind, f"board {self.board}: {exc}", row)
+    def queue(self, pipe: Pipeline, rows: Sequence[OutputRow], faults: Faults) -> None:
+        for row in rows:
+            self._queue(pipe, row, faults)
 
     def replied(self, reply: Any, faults: Faults) -> None:
         """Report a change that the board refused, or could not make, as a fault. Raises any other error.
@@ -59,6 +54,16 @@ class BoardOutput(Sink):
             faults.report(BOARD, f"board {self.board} did not take a score ({reply[0].decode()})")
         else:
             super().replied(reply, faults)
+
+    def _queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
+        member = lookup(row.columns, self.member)
+        score = lookup(row.columns, self.score)
+        try:
+            change = self.op, _member(member, self.member), _decimal(score, self.score)
+            self.boards[self.board].queue_update(pipe, *change)
+        except InvalidValue as exc:
+            kind = BOARD_NULL if member is None or score is None else BOARD
+            faults.report(kind, f"board {self.board}: {exc}", row)
 
 
 def _member(value: Any, column: str) -> str:

@@ -46,6 +46,7 @@ from ....store import Pipeline, Redis, WatchError, while_full
 from ....store.lease import Lease, LeaseLost
 from ....store.offsets import following
 from ....store.pace import RECEIVER_WAIT
+from ....store.stream_entries import queue_entries
 from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
 from ...language.values import RowError
@@ -155,16 +156,18 @@ class Outbox(Sink):
         self.state_key = keys.delivery(job, output)
         self._limit = min(100, receiver.most_rows)
 
-    def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
-        try:
-            key = self.receiver.key(row)
-        except RowError as exc:
-            faults.report(ROW, f"a row for {self.output} is left out: {exc}", row)
-            return
-        json = encoded(row, faults)
-        if json is not None:
-            end = isoformat(row.time) if row.windowed else ""
-            pipe.xadd(self.key, {"i": row_id(self.job, row), "e": end, "r": json, "k": key or ""})
+    def queue(self, pipe: Pipeline, rows: Sequence[OutputRow], faults: Faults) -> None:
+        values: list[str] = []
+        for row in rows:
+            try:
+                key = self.receiver.key(row)
+            except RowError as exc:
+                faults.report(ROW, f"a row for {self.output} is left out: {exc}", row)
+                continue
+            if (json := encoded(row, faults)) is not None:
+                values += (row_id(self.job, row), isoformat(row.time) if row.windowed else "", json, key or "")
+        if values:
+            queue_entries(pipe, self.key, ("i", "e", "r", "k"), values)
 
     def deliver(self, lease: Lease) -> int:
         """Send the next batch while `lease` is held; return how many rows were taken, 0 if none wait.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import cast
 
 import msgspec
@@ -13,6 +13,7 @@ from ....hub.paging import wait_for_entry
 from ....store import Pipeline, Redis, while_full
 from ....store.offsets import OFFSET
 from ....store.scripts import OPENING
+from ....store.stream_entries import queue_entries
 from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
 from ...operators.faults import Faults
@@ -102,11 +103,13 @@ class StreamOutput(Sink):
         if job:
             raise OutputInUse(f"the job {job.decode()!r} writes to the output {self.name!r}: delete the job first")
 
-    def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
-        json = encoded(row, faults)
-        if json is not None:
-            end = isoformat(row.time) if row.windowed else ""
-            pipe.xadd(self.key, {"e": end, "r": json}, maxlen=self.maxlen, approximate=True)
+    def queue(self, pipe: Pipeline, rows: Sequence[OutputRow], faults: Faults) -> None:
+        values: list[str] = []
+        for row in rows:
+            if (json := encoded(row, faults)) is not None:
+                values += (isoformat(row.time) if row.windowed else "", json)
+        if values:
+            queue_entries(pipe, self.key, ("e", "r"), values, self.maxlen)
 
     def read(self, after: str = "0", limit: int = 100) -> list[StoredRow]:
         """Return up to `limit` rows whose id is greater than `after`, oldest first. Raises `UnknownOutput`."""
