@@ -9,6 +9,7 @@ import msgspec
 
 from pipeline.hub.rules import Right
 from pipeline.windows.explanation.explain import explain
+from pipeline.windows.jobs.copying import copy_job
 from pipeline.windows.jobs.definition import NAME
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.opening import partition_counts
@@ -24,6 +25,7 @@ from wz.openapi import Content, operation
 from ..auth import protect
 from ..services import services
 from .documents import (
+    CopyBody,
     ExplainQuery,
     Format,
     JobBody,
@@ -144,6 +146,27 @@ def restart_job(request: Request, name: JobName, body: RestartBody) -> JobDocume
     registry = services(request).jobs
     registry.restart(name, body.start)
     return _document(registry, name, registry.get(name))
+
+
+@changing.post("/<name>/copy")
+@operation(
+    responses={
+        201: "the copy is made",
+        409: "there is a job of the copy's name, or another job writes to one of its outputs",
+        422: "the copy can't be run as it is defined, or would write what the job writes; `field` says where",
+    }
+    | _NO_JOB
+)
+def copy_a_job(request: Request, name: JobName, body: CopyBody) -> tuple[JobDocument, int]:
+    """Make another job with the state and the place that this one has now; workers begin it within two seconds.
+
+    Without a definition it has that of this job, and writes to outputs of its own: `OUTPUT_NAME` of the copy for each
+    `OUTPUT`. With a query that means something else it makes its state again, and its first row comes after the last
+    that this job had written.
+    """
+    registry = services(request).jobs
+    copy_job(registry, name, body.to, None if body.definition is None else body.definition.definition())
+    return _document(registry, body.to, registry.get(body.to)), 201
 
 
 @changing.delete("/<name>")

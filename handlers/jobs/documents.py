@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from pipeline.store import Redis
-from pipeline.windows.jobs.definition import Definition
+from pipeline.windows.jobs.definition import NAME, Definition
 from pipeline.windows.jobs.fault_examples import FaultExample, fault_examples
 from pipeline.windows.jobs.job_toml import (
     ACTION,
@@ -185,6 +185,13 @@ class RestartBody(msgspec.Struct, forbid_unknown_fields=True, rename={"start": "
     """The time of the first row: a UTC time; `now`; or `last`, after the last row that was written."""
 
     start: Annotated[str, msgspec.Meta(examples=["2024-05-01T11:00:00Z"])]
+
+
+class CopyBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`to` is the copy's name. A `definition` is needed if the job writes to boards, hubs, files or webhooks."""
+
+    to: Annotated[str, msgspec.Meta(pattern=f"^{NAME}$", examples=["per-minute-2"])]
+    definition: JobBody | None = None
 
 
 class Format(StrEnum):

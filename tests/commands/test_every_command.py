@@ -103,7 +103,8 @@ CALLS = [
         "hub deadletters redrive h --all",
         "hub deadletters drop h --all",
     ),
-    *("job list", "job status", "job put JOB", "job stop j", "job start j", "job faults j", "job delete j --yes"),
+    *("job list", "job status", "job put JOB", "job stop j", "job start j", "job faults j"),
+    *("job restart j --from last", "job copy j k", "job delete j --yes"),
     *(
         "rule add r --right Send",
         "rule list",
