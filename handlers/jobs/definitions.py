@@ -13,7 +13,7 @@ from pipeline.windows.jobs.copying import copy_job
 from pipeline.windows.jobs.definition import NAME
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.opening import partition_counts
-from pipeline.windows.jobs.prepare import prepare
+from pipeline.windows.jobs.prepare import prepare, warnings_of
 from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.registry import JobProgress, JobRegistry
 from pipeline.windows.local.trial import sampled_warnings
@@ -32,7 +32,6 @@ from .documents import (
     JobDocument,
     JobFaults,
     JobList,
-    JobMade,
     JobSummary,
     RestartBody,
     WantedState,
@@ -107,7 +106,7 @@ def faults(request: Request, name: JobName) -> JobFaults:
         422: "the job can't be run as it is defined; `field` says where, `line` and `column` where in the query",
     }
 )
-def put_job(request: Request, name: JobName, body: JobBody) -> tuple[JobMade, int]:
+def put_job(request: Request, name: JobName, body: JobBody) -> tuple[JobDocument, int]:
     """Make a job, or change one: workers begin it within two seconds.
 
     A query that has changed makes its state anew from the events that are kept, and its first row comes after the last
@@ -117,8 +116,8 @@ def put_job(request: Request, name: JobName, body: JobBody) -> tuple[JobMade, in
     definition = body.definition()
     is_new = registry.put(name, definition)
     document = _document(registry, name, registry.get(name))
-    warnings = sampled_warnings(prepare(definition, Path(name)), registry)
-    return JobMade(**msgspec.structs.asdict(document), warnings=warnings), 201 if is_new else 200
+    document.warnings = sampled_warnings(prepare(definition, Path(name)), registry)
+    return document, 201 if is_new else 200
 
 
 @changing.put("/<name>/state")
@@ -199,4 +198,5 @@ def _summary(name: str, job: JobRecord, progress: JobProgress) -> JobSummary:
 
 def _document(registry: JobRegistry, name: str, job: JobRecord) -> JobDocument:
     state, status, deliveries, reason = registry.progress(name, job)
-    return JobDocument(name, state, reason, job.folder, job.updated, job.stopped, job_body(job), status, deliveries)
+    body, warnings = job_body(job), warnings_of(job.definition, name)
+    return JobDocument(name, state, reason, job.folder, job.updated, job.stopped, body, status, deliveries, warnings)

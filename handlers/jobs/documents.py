@@ -134,7 +134,8 @@ class JobDocument(msgspec.Struct):
     """`status` is null until a worker has begun it; `deliveries` are those of outputs that are not in Redis.
 
     `reason` says why it is in this state, null if it just runs. `stopped_time` is when it was stopped, null if workers
-    are to run it. `definition` is null for a worker's folder that can't be read.
+    are to run it. `definition` is null for a worker's folder that can't be read. `warnings` are what the query may not
+    mean: it runs all the same. When it is put, the hubs' last events are looked at, too.
     """
 
     name: str
@@ -146,11 +147,6 @@ class JobDocument(msgspec.Struct):
     definition: JobBody | None
     status: JobStatus | None
     deliveries: list[DeliveryStatus]
-
-
-class JobMade(JobDocument, kw_only=True):
-    """`warnings` are what the query may not mean: it runs all the same. The hubs' last events were looked at, too."""
-
     warnings: list[Warned]
 
 

@@ -13,6 +13,7 @@ from ..store.client import redis_client
 from ..windows.jobs.copying import copy_job
 from ..windows.jobs.definition import read_definition
 from ..windows.jobs.fault_examples import fault_examples
+from ..windows.jobs.prepare import warnings_of
 from ..windows.jobs.record import JobRecord
 from ..windows.jobs.registry import JobProgress, JobRegistry
 from ..windows.operators.faults import KINDS
@@ -56,6 +57,7 @@ def show_status(name: str | None, watch: bool, interval: float) -> None:
         lines = terminal.columns([_HEAD, *(one.row() for one in seen)], _TEXT)
         lines += [f"{one.name}: {problem}" for one in seen for problem in one.problems()]
         if name:
+            lines += [f"{name}: {warned}" for warned in warnings_of(found[name].definition, name)]
             lines += ["", *seen[0].parts()]
         return "\n".join(lines)
 
