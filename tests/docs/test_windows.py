@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ import redis as redis_py
 from click.testing import CliRunner
 
 from handlers import create_app
+from pipeline.asaproj.differences import DIFFERENCES
 from pipeline.settings import Settings
 from pipeline.windows.jobs.job_toml import config_of
 from pipeline.windows.jobs.reports import Reports
@@ -23,6 +25,7 @@ from wz.cli import main
 
 from ..client import validated
 from ..stack import REPOSITORY, ROOT, process, token
+from ..windows.language.reference_blocks import blocks
 from ..windows.support.example import EVENTS, JOB, WINDOWS
 from ..windows.support.run import run as run_query
 from .commands_of_pages import Run, curl, mistakes
@@ -33,8 +36,10 @@ DRAWINGS = REPOSITORY / "docs" / "windows"
 
 
 @pytest.fixture
-def tools(redis: redis_py.Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Run]]:
-    """What the page's commands begin with, and how they are run."""
+def tools(
+    redis: redis_py.Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[dict[str, Run]]:
+    """What the page's commands begin with, and how they are run. /tmp is the test's own folder."""
     monkeypatch.chdir(REPOSITORY)
     environ = {
         "WZ_ENVIRONMENT": settings.environment,
@@ -46,8 +51,8 @@ def tools(redis: redis_py.Redis, settings: Settings, monkeypatch: pytest.MonkeyP
         if words == ["worker", "&"]:
             running.enter_context(process([sys.executable, "-m", "wz", "worker"], ready=has_done, env=environ))
             return ""
-        result = CliRunner().invoke(main, words, env=environ)
-        return result.stdout + result.stderr
+        result = CliRunner().invoke(main, [word.replace("/tmp/", f"{tmp_path}/") for word in words], env=environ)
+        return (result.stdout + result.stderr).replace(f"{tmp_path}/", "/tmp/")
 
     def has_done() -> bool:
         status = Reports(redis, "per-second").read()
@@ -72,6 +77,27 @@ def test_the_page_lists_the_functions_that_there_are_and_that_there_are_not() ->
     assert f"\n{function_table()}\n\n" in there_is, f"docs/windows.md should have this table:\n{function_table()}"
     for row in unsupported_rows():
         assert f"{row}\n" in there_is_not, f"docs/windows.md should have a row that ends with: {row}"
+
+
+def test_the_page_counts_the_blocks_of_the_reference() -> None:
+    counts = Counter(block.verdict for block in blocks())
+    (sentence,) = re.findall(
+        r"Of the (\d+) blocks.*?(\d+) plan, (\d+) are refused.*?in (\d+) the", PAGE.read_text(), re.S
+    )
+
+    assert tuple(map(int, sentence)) == (
+        counts.total(),
+        counts["plans"],
+        counts["refused"],
+        counts["mistaken"] + counts["fragment"],
+    )
+
+
+def test_what_export_says_of_a_query_is_a_row_of_the_table_of_differences() -> None:
+    page = PAGE.read_text()
+    for row, _ in DIFFERENCES:
+        about, here = row.split(": ", 1)
+        assert f"\n| {about} | {here} |\n" in page + "\n"
 
 
 def test_the_drawing_of_the_example_has_its_rows() -> None:
@@ -129,7 +155,7 @@ def test_its_job_toml_is_one() -> None:
 
     for text in (first, second):
         config_of(tomllib.loads(text), PAGE)
-    assert set(tomllib.loads(second)) == {"start", "snapshot", "time", "inputs", "outputs", "boards"}
+    assert set(tomllib.loads(second)) == {"start", "snapshot", "time", "inputs", "outputs", "functions", "boards"}
 
 
 def test_the_pages_it_links_to_are_there() -> None:

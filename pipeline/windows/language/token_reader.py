@@ -117,7 +117,7 @@ class TokenReader:
         return follower is None or self.peek(ahead + 1).keyword != follower
 
     def name(self, expected: str) -> str:
-        """Read a name, without its brackets or quotes. Raises `QueryError`; `expected` says what it names."""
+        """Read a name, without brackets or quotes. Raises `QueryError`, whose message says `expected`."""
         if not self.is_name():
             raise self.unexpected(expected)
         return self.advance().text

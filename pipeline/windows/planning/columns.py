@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from ..language.syntax import Expression
 from ..language.tokens import At
 from ..language.tree import walk
 from ..language.warned import Warned
 from ..row import Row
-from .nodes import Analytic, Compiled, Input, ItemColumn, Join, Node, Plan, ReferenceJoin, Resolved, Select, Window
+from .nodes import (
+    Analytic,
+    Apply,
+    Input,
+    Join,
+    Node,
+    Plan,
+    ReferenceJoin,
+    Resolved,
+    Select,
+    Window,
+)
 
 
 class Unseen:
@@ -43,36 +54,31 @@ def columns_read(plan: Plan) -> dict[str, dict[str, At]]:
     Names in rows that a UNION or a star has put together are left out: they may be another input's columns.
     """
     found: dict[str, dict[str, At]] = {name: {} for name in plan.inputs}
-    for stream in plan.streams:
-        for compiled in (stream.timestamp, *stream.over):
-            for part in walk(compiled.expression) if compiled else ():
-                if isinstance(part, Resolved):
-                    found[stream.input].setdefault(part.path[0], part.at)
-    for number, node in enumerate(plan.nodes):
-        for source, expression in _expressions(number, node):
-            for part in walk(expression):
-                if isinstance(part, Resolved) and part.path and (name := _input(plan, source, part.place)) is not None:
-                    found[name].setdefault(part.path[0], part.at)
+    for input, column in sorted(_read(plan), key=lambda read: (read[1].at.line, read[1].at.column)):
+        found[input].setdefault(column.path[0], column.at)
     return found
 
 
-def _expressions(number: int, node: Node) -> Iterator[tuple[int, Expression]]:
-    """Yield the expressions of a node, each with the place of the node whose rows it is about."""
-    compiled: list[tuple[int, Compiled | None]] = []
+def _read(plan: Plan) -> Iterator[tuple[str, Resolved]]:
+    """Yield the columns of inputs' rows wherever the plan names them."""
+    for stream in plan.streams:
+        yield from ((stream.input, part) for part in walk(stream) if isinstance(part, Resolved))
+    for number, node in enumerate(plan.nodes):
+        for source, tree in _of_sources(number, node):
+            for part in walk(tree):
+                if isinstance(part, Resolved) and part.path and (name := _input(plan, source, part.place)) is not None:
+                    yield name, part
+
+
+def _of_sources(number: int, node: Node) -> Iterator[tuple[int, Any]]:
+    """Yield the parts of a node, each with the place of the node whose rows its expressions are about."""
     match node:
-        case Select(where=where, items=items, sources=(source,)):
-            values = [item.value if isinstance(item, ItemColumn) else item.record for item in items or ()]
-            compiled = [(source, each) for each in (where, *values)]
-        case Window(keys=keys, session_keys=session_keys, sources=(source,)):
-            compiled = [(source, each) for each in (*keys, *session_keys)]
-            yield from ((source, call) for call in node.calls)
-        case Analytic(calls=calls, sources=(source,)):
-            yield from ((source, call) for call in calls)
         case Join(left_keys=left, right_keys=right, on=on, sources=(a, b)):
-            compiled = [*((a, key) for key in left), *((b, key) for key in right), (number, on)]
-        case ReferenceJoin(left_keys=left, on=on, sources=(source,)):
-            compiled = [*((source, key) for key in left), (number, on)]
-    yield from ((source, each.expression) for source, each in compiled if each is not None)
+            yield from ((a, left), (b, right), (number, (on,)))
+        case ReferenceJoin(left_keys=left, on=on, sources=(a,)):
+            yield from ((a, left), (number, (on,)))
+        case Select() | Window() | Analytic() | Apply():
+            yield node.sources[0], node
 
 
 def _input(plan: Plan, node: int, place: tuple[int, ...]) -> str | None:
@@ -82,6 +88,7 @@ def _input(plan: Plan, node: int, place: tuple[int, ...]) -> str | None:
             return plan.streams[stream].input
         case Select(items=None, sources=(source,)):
             return _input(plan, source, place)
-        case Analytic(sources=sources) | Join(sources=sources) | ReferenceJoin(sources=sources) if place:
+        case Analytic() | Apply() | Join() | ReferenceJoin() as pair if place:
+            sources = pair.sources
             return _input(plan, sources[place[0]], place[1:]) if place[0] < len(sources) else None
     return None

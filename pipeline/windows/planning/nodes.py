@@ -4,6 +4,7 @@ A row of an input, of a Select or of a Union is plain: `row.columns` maps names 
 sequence:
 
     Window          (*keys, *results)                                time: the window's end; arrival: the group
+    Metadata        (row, *values)                                   time and arrival: the row's
     Analytic        (row, *results)                                  time and arrival: the row's
     Join            (left row, right row | None)                     time: when the pair is known; arrival: both
     Apply           (row, record of the element | None)              time: the row's; arrival: its and the place
@@ -22,7 +23,7 @@ from ..language.syntax import Call, Column, Expression
 from ..language.values import Names
 from ..language.warned import Warned
 from ..operators.bounds import Bound
-from ..row import Evaluate
+from ..row import Computed, Evaluate
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +60,16 @@ class Inside(Resolved):
     """A property, at any depth, of the value at `place`, which is not a row but a record."""
 
 
+@dataclass(frozen=True, eq=False)
+class Picked(Resolved):
+    """A member of the tuple at `place` but its last part, which says which (narrowing.py)."""
+
+
 @dataclass(frozen=True)
-class Compiled:
-    """An expression whose columns are resolved, and the function that computes it from a row."""
+class Compiled(Computed):
+    """An expression whose columns are resolved, and what computes it."""
 
     expression: Expression
-    evaluate: Evaluate = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,14 @@ class Select(Node):
 
     where: Compiled | None
     items: tuple[ItemColumn | ItemStar, ...] | None
+
+
+@dataclass(frozen=True)
+class Metadata(Node):
+    """Rows of an input with what their events say of themselves (metadata.py). `values` compute the calls."""
+
+    calls: tuple[Call, ...]
+    values: tuple[Evaluate, ...] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -206,3 +219,8 @@ class Plan:
     span: int
     warnings: tuple[Warned, ...] = ()
     named: tuple[str, ...] = ()
+
+    @property
+    def reads_metadata(self) -> bool:
+        """Whether rows of inputs must have their events."""
+        return any(isinstance(node, Metadata) for node in self.nodes)

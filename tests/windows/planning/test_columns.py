@@ -32,6 +32,10 @@ READ = {
         {"A": "", "B": "y", "C": "x z"},
     ),
     "not those of reference data": ("SELECT a.x, r.y FROM A a JOIN R r ON a.k = r.k", {"A": "x k"}),
+    "not those of elements": (
+        "SELECT e.x, f.ArrayValue.y FROM I e CROSS APPLY GetArrayElements(e.z) AS f",
+        {"I": "x z"},
+    ),
     "through a step of a star": ("WITH s AS (SELECT * FROM I) SELECT s.a FROM s WHERE b = 1", {"I": "a b"}),
     "through a WHERE": ("WITH s AS (SELECT * FROM I WHERE a = 1) SELECT b FROM s", {"I": "a b"}),
     "not those of a step": ("WITH s AS (SELECT a AS b FROM I WHERE c > 1) SELECT b FROM s WHERE b > 1", {"I": "a c"}),
@@ -40,7 +44,8 @@ READ = {
         {"A": "", "B": ""},
     ),
     "not those of a window's record": (
-        "WITH s AS (SELECT TopOne() OVER (ORDER BY t) AS r FROM I GROUP BY TumblingWindow(s, 1)) SELECT r.a FROM s",
+        "WITH s AS (SELECT TopOne() OVER (ORDER BY t) AS r FROM I GROUP BY TumblingWindow(second, 1)) "
+        "SELECT r.a FROM s",
         {"I": "t"},
     ),
 }
