@@ -24,6 +24,7 @@ from .terminal import one_line_errors
 _HEAD = ("job", "state", "watermark", "lag", "rows", "faults")
 _TASK_HEAD = ("task", "watermark", "rows", "faults")
 _WAITING_HEAD = ("in a window of", "that ends", "rows by", "events", "groups")
+_FAULT_HEAD = ("fault", "last", "why")
 _DELIVERY_HEAD = ("delivery to", "waiting", "delivered")
 _TEXT = {0, 1, 2}
 
@@ -47,7 +48,7 @@ def show_status(name: str | None, watch: bool, interval: float) -> None:
     """Show the status of the job NAME, or of all jobs: how far each has come, what waits, what was written, errors.
 
     The rows of windows that end by the watermark are written. Lag is the number of events that are not done yet. With
-    NAME also what waits for the ends of which windows, and the job's tasks and deliveries.
+    NAME also what waits for the ends of which windows, the job's tasks and deliveries, and the last fault of each kind.
     """
     jobs = job_registry()
 
@@ -59,6 +60,10 @@ def show_status(name: str | None, watch: bool, interval: float) -> None:
         if name:
             lines += [f"{name}: {warned}" for warned in warnings_of(found[name].definition, name)]
             lines += ["", *seen[0].parts()]
+            last = {kind: its[0] for kind, its in fault_examples(jobs.redis, name, 1).items() if its}
+            if last:
+                rows = [(kind, _time(each.time), each.reason) for kind, each in last.items()]
+                lines += ["", *terminal.columns([_FAULT_HEAD, *rows], {0, 1, 2})]
         return "\n".join(lines)
 
     terminal.show(text, interval if watch else None)

@@ -117,6 +117,7 @@ def test_the_last_faults_of_a_job_are_shown(wz: Wz, hubs: Hubs, work: Callable[[
     assert time.endswith("Z")
     assert " ".join(why).startswith("the body is not JSON")
     assert "there is no job 'none'" in wz("faults", "none").output
+    assert ["input_errors", time, *why] in rows(wz("status", "plain"))
     (line,) = wz("faults", "plain", "--json", "--kind", "input_errors").output.splitlines()
     assert msgspec.json.decode(line)["body"] == "not JSON"
     assert wz("faults", "plain", "--json", "--kind", "row_errors").output == ""

@@ -29,7 +29,7 @@ from ..windows.language.reference_blocks import blocks
 from ..windows.support.example import EVENTS, JOB, WINDOWS
 from ..windows.support.run import run as run_query
 from .commands_of_pages import Run, curl, mistakes
-from .language_tables import function_table, unsupported_rows
+from .language_tables import fault_table, function_table, unsupported_rows
 
 PAGE = REPOSITORY / "docs" / "windows.md"
 DRAWINGS = REPOSITORY / "docs" / "windows"
@@ -77,6 +77,10 @@ def test_the_page_lists_the_functions_that_there_are_and_that_there_are_not() ->
     assert f"\n{function_table()}\n\n" in there_is, f"docs/windows.md should have this table:\n{function_table()}"
     for row in unsupported_rows():
         assert f"{row}\n" in there_is_not, f"docs/windows.md should have a row that ends with: {row}"
+
+
+def test_the_page_has_every_kind_of_fault() -> None:
+    assert f"\n{fault_table()}\n\n" in PAGE.read_text(), f"docs/windows.md should have this table:\n{fault_table()}"
 
 
 def test_the_page_counts_the_blocks_of_the_reference() -> None:
@@ -155,7 +159,9 @@ def test_its_job_toml_is_one() -> None:
 
     for text in (first, second):
         config_of(tomllib.loads(text), PAGE)
-    assert set(tomllib.loads(second)) == {"start", "snapshot", "time", "inputs", "outputs", "functions", "boards"}
+    assert set(tomllib.loads(second)) == {
+        *("start", "snapshot", "faults", "time", "inputs", "outputs", "functions", "boards")
+    }
 
 
 def test_the_pages_it_links_to_are_there() -> None:
