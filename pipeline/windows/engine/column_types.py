@@ -54,7 +54,7 @@ def _row(row: Row, types: Sequence[TypedColumn], is_text: bool) -> Row:
         if fitting is not value:
             name = next(name for name in row.columns if name == column.name or name.lower() == column.name.lower())
             changed[name] = fitting
-    return Row(type(row.columns)({**row.columns, **changed}), row.time, row.arrival) if changed else row
+    return Row(type(row.columns)({**row.columns, **changed}), row.time, row.arrival, row.event) if changed else row
 
 
 def _value(value: Any, to: Type, is_text: bool) -> Any:

@@ -13,6 +13,7 @@
     hub = "events"
     consumer_group = "windows"     the job's own, job:NAME, is the default
     partition_key = "eventid"      the column that has the partition key of each event, if there is one
+    format = "json"                how bodies are written, or "csv", with delimiter = ",", ";", " ", "\\t" or "|"
 
     [inputs.Archive]
     file = "events.ndjson"         NDJSON, CSV or Parquet, beside job.toml; for `wz job run` and `wz job test`
@@ -48,6 +49,7 @@ import msgspec
 
 from ...errors import InvalidValue, PipelineError
 from ...units import milliseconds
+from ..engine.bodies import Delimiter, Format, ReadBody, read_body
 from ..engine.event_times import TimePolicies
 from ..language.ticks import TICKS_PER_SECOND, isoformat, parse
 from ..language.tokens import At
@@ -90,19 +92,29 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class HubInput(_Table, frozen=True):
-    """`consumer_group` is None for the job's own. `partition_key` is the column with the events' key, if known."""
+class Events(_Table, frozen=True, kw_only=True):
+    """`partition_key` is the column with the events' key, if known. `delimiter` is for CSV."""
+
+    partition_key: str | None = None
+    format: Format = "json"
+    delimiter: Delimiter = ","
+
+    @property
+    def read_body(self) -> ReadBody:
+        return read_body(self.format, self.delimiter)
+
+
+class HubInput(Events, frozen=True):
+    """`consumer_group` is None for the job's own."""
 
     hub: str
     consumer_group: str | None = None
-    partition_key: str | None = None
 
 
-class FileInput(_Table, frozen=True):
-    """A file beside job.toml, for runs over files. `partition_key` is as in `HubInput`; only explain uses it."""
+class FileInput(Events, frozen=True):
+    """A file beside job.toml, for runs over files. Its name tells its format; `format` is for bodies in an export."""
 
     file: str
-    partition_key: str | None = None
 
 
 class ReferenceData(_Table, frozen=True):
@@ -205,9 +217,13 @@ class JobConfig(msgspec.Struct, frozen=True):
     @property
     def partition_keys(self) -> Mapping[str, str | None]:
         """For each input the column with its events' partition key, None if unknown."""
-        return {
-            name: table.partition_key for name, table in self.inputs.items() if not isinstance(table, ReferenceInput)
-        }
+        return {name: table.partition_key for name, table in self.inputs.items() if isinstance(table, Events)}
+
+    def events(self, name: str) -> Events:
+        """Return the settings of an input that is no reference data."""
+        table = self.inputs[name]
+        assert isinstance(table, Events)
+        return table
 
 
 def config_of(document: Mapping[str, Any], path: Path) -> JobConfig:
@@ -324,6 +340,8 @@ class _Reader:
                 raise self._error(
                     place, f"[{place}]: a reference is {{ name = ... }}, {{ file = ... }} or {{ hash = ... }}"
                 )
+        if isinstance(made, HubInput) and made.format != "csv" and made.delimiter != ",":
+            raise self._error(f"{place}.delimiter", f'[{place}]: a delimiter is for CSV: write format = "csv" as well')
         return made
 
     def _boards(self) -> list[tuple[str, BoardConfig]]:

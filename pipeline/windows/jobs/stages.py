@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from ...hub.consumer_group import ConsumerGroup
 from ...store import Pipeline
 from ...store.offsets import order
+from ..engine.bodies import is_text
 from ..engine.engine import ExchangeRow
 from ..engine.input_rows import EventReader, InputRows
 from ..operators.faults import Faults
@@ -35,8 +36,8 @@ class PartitionTask(StageTask):
                 reader.source(self.partition),
                 reader.group.hub,
                 self.partition,
-                InputRows(plan.streams, reader.input, self.opened.policies, faults),
-                EventReader(plan.names),
+                InputRows(plan.streams, reader.input, self.opened.policies, faults, is_text=is_text(reader.read)),
+                EventReader(plan.names, reader.read, keeps_events=plan.reads_metadata),
                 faults,
             )
             for reader in self._readers

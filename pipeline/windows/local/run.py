@@ -127,7 +127,11 @@ def run(
     """
     summary = Summary()
     engine = Engine(job.plan, summary.faults, tables)
-    replays = [Replay(job.plan, name, file, job.config.policies, summary.faults) for name, file in files.items()]
+    config = job.config
+    replays = [
+        Replay(job.plan, name, file, config.policies, summary.faults, config.events(name).read_body)
+        for name, file in files.items()
+    ]
     for replay in replays:
         replay.unseen = unseen
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...hub import browse
-from ...hub.event import StoredEvent
 from ...hub.log import Hub
 from ...hub.namespace import UnknownHub
 from ...store import Redis
+from ..engine.bodies import is_text
 from ..engine.engine import Engine, Given, OutputRow
 from ..engine.input_rows import EventReader, InputRows
 from ..jobs.definition import Definition
@@ -25,6 +25,7 @@ from ..language.ticks import from_unix_ms
 from ..language.warned import Warned
 from ..operators.waiting import Waiting
 from ..planning.columns import Unseen
+from ..row import Row
 from .run import FirstFaults
 
 #: Events of each hub, at most.
@@ -113,19 +114,21 @@ class _Run:
             now = max(now, from_unix_ms(hub.clock_ms()))
             events = browse.search_all(hub, EVENTS, browse.ANY).events[::-1]
             self.trial.events += len(events)
+            read = self.config.events(name).read_body
+            reader = EventReader(self.plan.names, read, keeps_events=self.plan.reads_metadata)
             for partition in range(hub.partitions):
                 rows = sources[name, partition] = InputRows(
-                    self.plan.streams, name, self.config.policies, self.trial.faults
+                    self.plan.streams, name, self.config.policies, self.trial.faults, is_text=is_text(read)
                 )
-                yield from self._feed(name, rows, [each for each in events if each.partition == partition], now)
+                its_rows = reader.rows([each for each in events if each.partition == partition], now, self.trial.faults)
+                self.unseen.look(name, its_rows)
+                yield from self._feed(rows, its_rows)
         for rows in sources.values():
             rows.idle(now)
         watermark = min(rows.watermark for rows in sources.values())
         while self.engine.closed < watermark:
             yield self.engine.advance(watermark, _PAGE)
 
-    def _feed(self, name: str, source: InputRows, events: Sequence[StoredEvent], now: int) -> Iterator[list[Given]]:
-        rows = EventReader(self.plan.names).rows(events, now, self.trial.faults)
-        self.unseen.look(name, rows)
+    def _feed(self, source: InputRows, rows: Sequence[Row]) -> Iterator[list[Given]]:
         for stream, taken in source.by_stream(rows, self.engine.closed):
             yield self.engine.feed(stream, taken)

@@ -36,7 +36,7 @@ class _SelectPlanner:
     def plan(self) -> Relation:
         select, scope = self._select, self._from.scope
         refuse_quoted_texts(select, scope)
-        self._graph.warnings += warnings(select, scope, self._graph.sources)
+        self._graph.warnings += warnings(select, scope, self._graph.sources, self._graph.types)
         self._graph.named += self._named()
         where = None if select.where is None else self._from.resolve(select.where)
         if select.windows:
