@@ -292,6 +292,17 @@ def test_a_definition_is_tried_before_it_is_put(person: Person, registry: JobReg
     assert registry.get("daily").definition.query == changed
 
 
+def test_a_trial_warns_of_what_the_query_may_not_mean(person: Person, daily: str) -> None:
+    query = "SELECT k, nosuch AS n, 1 + 1 AS two INTO Daily\nFROM Input WHERE two > 1 SELECT k INTO Each FROM Input"
+    answer = person.client.post(
+        "/console/jobs/daily/edit", data={"query": query, "settings": SETTINGS, "do": "try"}, headers=person.headers
+    )
+
+    text = text_of(answer.text)
+    assert re.search(r"Line 1, column 11: none of \d events of Input has a column nosuch\.", text)
+    assert "Line 2, column 18: two is here a column of Input, and not what SELECT calls two" in text
+
+
 def test_an_error_in_the_query_has_its_caret(person: Person, daily: str) -> None:
     query = "SELECT TOP 3 k INTO Daily\nFROM Input"
     answer = person.client.post(
