@@ -69,7 +69,8 @@ def parse(text: str) -> int:
                 since = datetime.fromisoformat(text[:19]) - datetime.min
             except ValueError:
                 return _parse(text)
-            return _in_range((since.days * 86_400 + since.seconds) * TICKS_PER_SECOND + _fraction(fraction))
+            ticks = (since.days * 86_400 + since.seconds) * TICKS_PER_SECOND
+            return ticks + int(fraction.ljust(7, "0")) if len(text) <= 28 else _in_range(ticks + _fraction(fraction))
     return _parse(text)
 
 
