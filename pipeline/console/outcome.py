@@ -152,7 +152,7 @@ def outcome(name: str, definition: Definition, hub: Hub, stored: StoredEvent, cl
 def _of_input(
     found: Outcome, plan: Plan, config: JobConfig, name: str, hub: Hub, stored: StoredEvent, faults: _Told
 ) -> None:
-    read = config.read_body(name)
+    read = config.events(name).read_body
     inputs = InputRows(plan.streams, name, config.policies, faults, is_text=is_text(read))
     reader = EventReader(plan.names, read, keeps_events=plan.reads_metadata)
     processed = from_unix_ms(stored.enqueued_ms)

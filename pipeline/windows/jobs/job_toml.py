@@ -49,7 +49,7 @@ import msgspec
 
 from ...errors import InvalidValue, PipelineError
 from ...units import milliseconds
-from ..engine.bodies import Delimiter, Format, ReadBody, json_records, read_body
+from ..engine.bodies import Delimiter, Format, ReadBody, read_body
 from ..engine.event_times import TimePolicies
 from ..language.ticks import TICKS_PER_SECOND, isoformat, parse
 from ..language.tokens import At
@@ -92,22 +92,26 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class _Events(_Table, frozen=True, kw_only=True):
+class Events(_Table, frozen=True, kw_only=True):
     """`partition_key` is the column with the events' key, if known. `delimiter` is for CSV."""
 
     partition_key: str | None = None
     format: Format = "json"
     delimiter: Delimiter = ","
 
+    @property
+    def read_body(self) -> ReadBody:
+        return read_body(self.format, self.delimiter)
 
-class HubInput(_Events, frozen=True):
+
+class HubInput(Events, frozen=True):
     """`consumer_group` is None for the job's own."""
 
     hub: str
     consumer_group: str | None = None
 
 
-class FileInput(_Events, frozen=True):
+class FileInput(Events, frozen=True):
     """A file beside job.toml, for runs over files. Its name tells its format; `format` is for bodies in an export."""
 
     file: str
@@ -213,17 +217,13 @@ class JobConfig(msgspec.Struct, frozen=True):
     @property
     def partition_keys(self) -> Mapping[str, str | None]:
         """For each input the column with its events' partition key, None if unknown."""
-        return {name: table.partition_key for name, table in self.inputs.items() if isinstance(table, _Events)}
+        return {name: table.partition_key for name, table in self.inputs.items() if isinstance(table, Events)}
 
-    def read_body(self, name: str) -> ReadBody:
-        """Return the function that reads the bodies of an input's events."""
+    def events(self, name: str) -> Events:
+        """Return the settings of an input that is no reference data."""
         table = self.inputs[name]
-        return read_body(table.format, table.delimiter) if isinstance(table, _Events) else json_records
-
-    def delimiter(self, name: str) -> Delimiter:
-        """Return what divides the values of an input's CSV."""
-        table = self.inputs[name]
-        return table.delimiter if isinstance(table, _Events) else ","
+        assert isinstance(table, Events)
+        return table
 
 
 def config_of(document: Mapping[str, Any], path: Path) -> JobConfig:

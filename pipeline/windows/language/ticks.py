@@ -58,13 +58,19 @@ def parse(text: str) -> int:
     """Return the ticks of a time of ISO 8601: a date, alone or with a time; UTC, if it has no offset.
 
     A blank may stand for the T and before the offset, a comma for the point, and 24:00:00 is the end of a day. More
-    than seven digits of a second are rounded to ticks, halves to even, as .NET does. Raises `ValueError` with the end
-    of a sentence, which begins with the text.
+    than seven digits of a second are rounded to ticks, halves to even, as .NET does. The last ones are remembered, as
+    the times of a query are asked for with each row. Raises `ValueError` with the end of a sentence, which begins with
+    the text.
     """
+    return _short(text) if len(text) < 40 else _parse(text)  # nobody can fill the memory with blanks
+
+
+@lru_cache(maxsize=4096)
+def _short(text: str) -> int:
     # The form that nearly all events use, 2024-05-01T10:00:00.123Z, is read four times as fast as the others.
     if text[7:8] == "-" and text[10:11] == "T" and text[13:14] == ":" and text[16:17] == ":" and text[-1:] == "Z":
         fraction = text[20:-1]
-        if len(text) == 20 or (text[19] == "." and len(text) <= 39 and fraction.isascii() and fraction.isdecimal()):
+        if len(text) == 20 or (text[19] == "." and fraction.isascii() and fraction.isdecimal()):
             try:
                 since = datetime.fromisoformat(text[:19]) - datetime.min
             except ValueError:

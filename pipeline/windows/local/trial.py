@@ -114,7 +114,7 @@ class _Run:
             now = max(now, from_unix_ms(hub.clock_ms()))
             events = browse.search_all(hub, EVENTS, browse.ANY).events[::-1]
             self.trial.events += len(events)
-            read = self.config.read_body(name)
+            read = self.config.events(name).read_body
             reader = EventReader(self.plan.names, read, keeps_events=self.plan.reads_metadata)
             for partition in range(hub.partitions):
                 rows = sources[name, partition] = InputRows(

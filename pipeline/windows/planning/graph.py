@@ -22,7 +22,8 @@ class Relation:
     """What a name stands for: the rows of a node; or, if `node` is None, reference data or the elements of APPLY.
 
     `columns` is None if they are not known before there are rows. `windowed` tells that the rows come from a window.
-    `depth` is how many joins and APPLYs the rows have gone through, which have put more into their arrivals.
+    `declared` are the names of CREATE TABLE, in lower case. `depth` is how many joins and APPLYs the rows have gone
+    through, which have put more into their arrivals.
     """
 
     node: int | None
@@ -30,6 +31,7 @@ class Relation:
     windowed: bool
     is_record: bool = False
     depth: int = 0
+    declared: frozenset[str] = frozenset()
 
     @property
     def place(self) -> int:
@@ -39,7 +41,7 @@ class Relation:
 
     def source(self, source: syntax.Source, place: tuple[int, ...] = ()) -> ScopedSource:
         """Return the relation as a source of a SELECT, whose row is at `place` in the SELECT's row."""
-        return ScopedSource(source.alias, self.columns, place, source.name, self.is_record)
+        return ScopedSource(source.alias, self.columns, place, source.name, self.is_record, self.declared)
 
 
 class Graph:
@@ -97,7 +99,7 @@ class Graph:
         """Return what `source` stands for: a step, reference data or an input. Raises `QueryError`."""
         folded = source.name.lower()
         if folded not in self._steps and folded not in self._references:
-            return Relation(self._input(source), None, False)
+            return Relation(self._input(source), None, False, declared=frozenset(self.types.get(folded, ())))
         what = "a step" if folded in self._steps else "reference data"
         if source.timestamp is not None or source.over:
             raise QueryError(f"TIMESTAMP BY is for inputs, and {source.name} is {what}", source.at)

@@ -22,7 +22,7 @@ def refuse_quoted_texts(select: Select, scope: Scope) -> None:
     """Raises `QueryError` for a name in double quotes on the right of a comparison, unless it is a known column."""
     for part in walk(select):
         for side in _right_sides(part):
-            if isinstance(side, Column) and side.is_quoted and not _is_known(side.names[0], scope):
+            if isinstance(side, Column) and side.is_quoted and not scope.surely_has(side.names[0]):
                 name = side.names[0]
                 text = name.replace("'", "''")
                 raise QueryError(f"\"{name}\" is a name: write '{text}' for a text, or [{name}] for a column", side.at)
@@ -55,16 +55,12 @@ def _right_sides(part: Any) -> Iterable[Any]:
     return ()
 
 
-def _is_known(name: str, scope: Scope) -> bool:
-    return any(source.columns is not None and source.column(name) is not None for source in scope.sources)
-
-
 def _aliases(select: Select, scope: Scope) -> Iterator[Warned]:
     """Yield columns of WHERE and GROUP BY that only SELECT seems to know. A column that an item reads may be there."""
     read = {name.lower() for part in walk(select.items) if isinstance(part, Column) for name in part.names[:2]}
     aliases = {item.name.lower() for item in select.items if item.has_alias} - read
     for part in walk((select.where, select.keys, select.windows)):
-        if isinstance(part, Column) and part.names[0].lower() in aliases and not _is_known(part.names[0], scope):
+        if isinstance(part, Column) and part.names[0].lower() in aliases and not scope.surely_has(part.names[0]):
             name = part.names[0]
             message = (
                 f"{name} is here a column of {scope.find(part)[0].alias}, and not what SELECT calls {name}: write the "
@@ -79,7 +75,7 @@ def _strangers(select: Select, scope: Scope, others: Set[str]) -> Iterator[Warne
         if not isinstance(part, Column) or len(part.names) == 1 or part.names[0].lower() not in others:
             continue
         name = part.names[0]
-        if scope.source(name) is None and not _is_known(name, scope):
+        if scope.source(name) is None and not scope.surely_has(name):
             alias = scope.find(part)[0].alias
             yield Warned.of(
                 f"{name} is not in this FROM, so that {part} is a property of {alias}'s column {name}", part.at

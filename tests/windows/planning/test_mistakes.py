@@ -65,6 +65,13 @@ FINE = {
     "a record of a step, called like an input": "WITH s AS (SELECT I FROM I) SELECT I.x FROM s",
     "a quoted column of a step": 'WITH s AS (SELECT x, "WA" FROM I) SELECT x FROM s WHERE x = "WA"',
     "a quoted column on the left": 'SELECT x FROM I WHERE "y z" = 1',
+    "columns that CREATE TABLE names": (
+        "CREATE TABLE I (y bigint, WA nvarchar(max), s record); WITH s AS (SELECT * FROM I) "
+        'SELECT x AS y, s.x AS z FROM I WHERE Y > 1 AND x = "wa"'
+    ),
+    "a column that is called like a source, which CREATE TABLE names": (
+        "CREATE TABLE I (i record); SELECT x FROM I a WHERE i.x = 1"
+    ),
     "a hop as long as its window": "SELECT COUNT(*) FROM I GROUP BY HoppingWindow(second, 5, 5)",
 }
 
