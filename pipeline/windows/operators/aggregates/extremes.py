@@ -50,7 +50,7 @@ def _comparable(of: Evaluate) -> Evaluate:
             return value
         if kind is str:
             read = to_comparable(value)
-            return (read, value) if type(read) is Datetime else read
+            return (read, value) if type(read) is Datetime else real(read)
         raise RowError(f"MAX and MIN take no {type_name(value)}")
 
     return item_of
