@@ -32,7 +32,7 @@ from .reports import Reports
 from .tables import FileTable, HashTable, PutTable
 
 #: Is increased when states and exchanges that were saved before can't be read any more.
-FORMAT = 2
+FORMAT = 3
 
 
 def open_job(
