@@ -25,6 +25,7 @@ from pipeline.windows.jobs.outputs import DeliveryStatus
 from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.reports import JobStatus
 from pipeline.windows.jobs.states import MEANINGS, State
+from pipeline.windows.language.warned import Warned
 from pipeline.windows.operators.faults import KINDS
 
 #: What an answer has in the place of a webhook's headers and its URL's query, which may be secrets.
@@ -34,8 +35,12 @@ Seconds = Annotated[str | int, msgspec.Meta(description="As `5s`, `15m`, `24h` o
 
 
 class Reference(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Over HTTP, `hash` is the name of a Redis hash that begins with `reference:`, and there are no files."""
+    """`name` is that of a table that was put to `/reference/{name}`, or `hash` a Redis hash, as `reference:devices`.
 
+    Over HTTP there are no files.
+    """
+
+    name: str | None = None
     hash: str | None = None
     field_column: str = FIELD_COLUMN
     file: str | None = None
@@ -147,6 +152,12 @@ class JobDocument(msgspec.Struct):
     definition: JobBody | None
     status: JobStatus | None
     deliveries: list[DeliveryStatus]
+
+
+class JobMade(JobDocument, kw_only=True):
+    """`warnings` are what the query may not mean: it runs all the same. The hubs' last events were looked at, too."""
+
+    warnings: list[Warned]
 
 
 class FaultKind(msgspec.Struct):

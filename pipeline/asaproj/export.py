@@ -1,4 +1,4 @@
-"""Makes a project of a job's folder. It has an Event Hub for each input and output, and what only Azure knows is null."""
+"""Makes a project of a job's folder, with an Event Hub for each input and output. What only Azure knows is null."""
 
 from __future__ import annotations
 
@@ -60,6 +60,9 @@ class _Export:
             self._reference(name)
         for name in self.plan.outputs:
             self._output(name)
+        self.notes.append(
+            "Inputs, Outputs: write the namespaces of the Event Hubs, and policies or AuthenticationMode Msi"
+        )
         for output, board in self.config.boards:
             self.notes.append(f"board {board.board}: Azure has none: its scores are in the rows of {output}")
         for name, source in self.config.functions.items():
@@ -132,7 +135,6 @@ class _Export:
             "CompressionType": "None",
         }
         self._file(f"Inputs/{name}.json", INPUT, document)
-        self._needs_namespace(f"Inputs/{name}.json", hub)
         data = self.job / table.file if isinstance(table, FileInput) else self._of_first_case(name)
         self._mock(name, "Data Stream", data)
 
@@ -176,9 +178,9 @@ class _Export:
             return
         file = f"{name}.{_FORMATS[suffix].lower()}"
         (self.to / "Data").mkdir(exist_ok=True)
-        with gzip.open(data) if data.suffix == ".gz" else data.open("rb") as read:
-            with (self.to / "Data" / file).open("wb") as written:
-                shutil.copyfileobj(read, written)
+        opened = gzip.open if data.suffix == ".gz" else open
+        with opened(data, "rb") as read, (self.to / "Data" / file).open("wb") as written:
+            shutil.copyfileobj(read, written)
         document = {"InputAlias": name, "Type": kind, "Format": _FORMATS[suffix], "FilePath": f"../Data/{file}"}
         self._file(path, MOCK, document)
 
@@ -198,10 +200,6 @@ class _Export:
             "Serialization": {"Type": "Json", "Encoding": "UTF8", "Format": "LineSeparated"},
         }
         self._file(path, OUTPUT, document)
-        self._needs_namespace(path, hub)
-
-    def _needs_namespace(self, path: str, hub: str) -> None:
-        self.notes.append(f"{path}: write the namespace of the Event Hub {hub}, and a policy or AuthenticationMode Msi")
 
     def _function(self, name: str, source: str) -> None:
         calls = [

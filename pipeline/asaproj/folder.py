@@ -75,7 +75,7 @@ def _with_file(table: dict[str, Any], file: str) -> dict[str, Any]:
 
 
 def _toml(document: Mapping[str, Any], hubs: Mapping[str, str]) -> str:
-    """Return job.toml, which has the Event Hub of an input that is a file in a comment: on a hub, it takes its place."""
+    """Return job.toml. The Event Hub of an input that is a file is in a comment."""
     lines = ["[time]", *(f"{key} = {_value(value)}" for key, value in document["time"].items())]
     for section in ("inputs", "outputs"):
         for name, table in document[section].items():

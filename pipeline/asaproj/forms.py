@@ -21,63 +21,31 @@ PROJECT = "asaproj.json"
 JOB_CONFIG = "JobConfig.json"
 
 #: What asaproj.json says that a file is. Two versions of the tools wrote the last two (azure-stream-analytics#108).
-JOB, INPUT, MOCK, OUTPUT, FUNCTION, OLD_FUNCTION = (
-    *("JobConfig", "Input", "InputMock", "Output"),
-    *("JSFunction", "JSFunctionConfig"),
-)
+JOB, INPUT, MOCK, OUTPUT = "JobConfig", "Input", "InputMock", "Output"
+FUNCTION, OLD_FUNCTION = "JSFunction", "JSFunctionConfig"
 
-#: Keys by the kind of file: those that are read, and those that tell nothing of rows: accounts, passwords, places.
-READ: Mapping[str, frozenset[str]] = {
-    PROJECT: frozenset({"name", "startFile", "configurations"}),
-    JOB: frozenset(
-        {
-            "EventsLateArrivalMaxDelayInSeconds",
-            "EventsOutOfOrderMaxDelayInSeconds",
-            "EventsOutOfOrderPolicy",
-            "OutputErrorPolicy",
-            "CompatibilityLevel",
-            "DataLocale",
-        }
-    ),
-    INPUT: frozenset(
-        {"Name", "Type", "DataSourceType", "Serialization", "EventHubProperties", "PartitionKey", "CompressionType"}
-    ),
-    MOCK: frozenset({"InputAlias", "Name", "Type", "Format", "FilePath", "Serialization"}),
-    OUTPUT: frozenset({"Name", "DataSourceType", "EventHubProperties", "Serialization"}),
-    FUNCTION: frozenset({"Name", "Type"}),
-}
-SILENT: Mapping[str, frozenset[str]] = {
-    PROJECT: frozenset(),
-    JOB: frozenset(
-        {
-            "ScriptType",
-            "StreamingUnits",
-            "Sku",
-            "UseSystemAssignedIdentity",
-            "GlobalStorage",
-            "ContentStoragePolicy",
-            "CustomCodeStorage",
-            "VirtualNetworkConfiguration",
-            "DataSourceCredentialDomain",
-            "Tags",
-        }
-    ),
-    INPUT: frozenset(
-        {
-            "ScriptType",
-            "Sample",
-            "DataSourceCredentialDomain",
-            "BlobReferenceProperties",
-            "BlobStorageProperties",
-            "IoTHubProperties",
-            "SqlReferenceInputInfo",
-            "InputPartionKey",
-            "CompresssionType",
-        }
-    ),
-    MOCK: frozenset({"ScriptType", "Sample", "DataSourceType"}),
-    OUTPUT: frozenset({"ScriptType", "DataSourceCredentialDomain"}),
-    FUNCTION: frozenset({"ScriptType", "FunctionInputs", "OutputType"}),
+#: The keys of each kind of file that are known. What is not read of them tells nothing of rows: accounts, passwords.
+KNOWN: Mapping[str, frozenset[str]] = {
+    kind: frozenset(keys.split())
+    for kind, keys in {
+        PROJECT: "name startFile configurations",
+        JOB: """
+            ScriptType DataLocale OutputErrorPolicy EventsLateArrivalMaxDelayInSeconds EventsOutOfOrderMaxDelayInSeconds
+            EventsOutOfOrderPolicy StreamingUnits Sku CompatibilityLevel UseSystemAssignedIdentity GlobalStorage
+            ContentStoragePolicy CustomCodeStorage VirtualNetworkConfiguration DataSourceCredentialDomain Tags
+        """,
+        INPUT: """
+            ScriptType Name Type DataSourceType EventHubProperties BlobReferenceProperties BlobStorageProperties
+            IoTHubProperties SqlReferenceInputInfo DataSourceCredentialDomain Serialization PartitionKey InputPartionKey
+            CompressionType CompresssionType Sample
+        """,
+        MOCK: """
+            ScriptType InputAlias Name Type DataSourceType Format FilePath Serialization Sample SerializationProjectPath
+            SerializationClassName SerializationDllPath SerializationDllPathInLocal
+        """,
+        OUTPUT: "ScriptType Name DataSourceType EventHubProperties DataSourceCredentialDomain Serialization",
+        FUNCTION: "ScriptType Name Type FunctionInputs OutputType",
+    }.items()
 }
 
 
@@ -128,7 +96,7 @@ class Form:
 
     def unknown(self) -> Sequence[str]:
         """Return the keys that say something, and of which nothing is known here."""
-        known = {key.lower() for key in READ[self.kind] | SILENT[self.kind]}
+        known = {key.lower() for key in KNOWN[self.kind]}
         empty: tuple[Any, ...] = (None, "", [], {}, False)
         return [key for key, value in self.document.items() if key.lower() not in known and value not in empty]
 

@@ -14,7 +14,7 @@ from ..windows.jobs.job_toml import InvalidJob
 from ..windows.jobs.prepare import prepare
 from ..windows.language.excerpt import excerpt
 from ..windows.language.parser import parse
-from ..windows.language.syntax import Query, Source
+from ..windows.language.syntax import Query, Source, Step
 from ..windows.language.tokens import At, QueryError
 from ..windows.language.tree import walk
 from ..windows.language.values import lookup
@@ -25,6 +25,7 @@ from .forms import FUNCTION, INPUT, JOB, MOCK, OLD_FUNCTION, OUTPUT, PROJECT, Fo
 #: What Azure does without these keys: the page on JobConfig.json has the first, job templates the second.
 _LATE, _OUT_OF_ORDER = -1, 0
 
+_EVENT_HUB = "Event Hub"  # the DataSourceType of inputs and outputs that are hubs here
 _ENQUEUED = "EventEnqueuedUtcTime"
 
 
@@ -61,7 +62,7 @@ class Project:
             for note in getattr(exc, "__notes__", []):
                 error.add_note(note)
             raise error from exc
-        return LocalJob(self.folder, prepared.plan, prepared.config)
+        return LocalJob(self.folder, prepared)
 
     def event_file(self, name: str, path: Path) -> EventFile:
         """Open the events of an input. Raises `InvalidFile`."""
@@ -92,13 +93,14 @@ def read_project(path: Path) -> Project:
     for form in forms:
         if form.kind == FUNCTION:
             _function(project, form)
-        for key in form.unknown():
-            project.warn(form, key, "it is not known here, and not used")
+        if form.kind != OUTPUT or form.text("DataSourceType") == _EVENT_HUB:  # of others, nothing is used
+            for key in form.unknown():
+                project.warn(form, key, "it is not known here, and not used")
     return project
 
 
 class _Arriving(EventFile):
-    """A file whose events arrive at one time, unless they tell another: a local run in VS Code reads them all at once."""
+    """A file whose events arrive at one time, unless they tell another."""
 
     def __init__(self, path: Path, arrival: str) -> None:
         super().__init__(path)
@@ -115,7 +117,7 @@ class _Names:
     """The names that a query uses: of inputs that are no steps, and of outputs. `by_arrival` have no TIMESTAMP BY."""
 
     def __init__(self, query: Query) -> None:
-        steps = {step.name.lower() for statement in query.statements for step in statement.steps}
+        steps = {part.name.lower() for part in walk(query.statements) if isinstance(part, Step)}
         self.inputs: dict[str, str] = {}
         self.by_arrival: set[str] = set()
         for part in walk(query.statements):
@@ -177,7 +179,7 @@ def _inputs(project: Project, forms: list[Form], names: _Names) -> None:
         if is_reference[name]:
             tables[name] = {"reference": {"hash": f"reference:{name}"}}
             continue
-        if (source := form.text("DataSourceType", default="Event Hub")) != "Event Hub":
+        if (source := form.text("DataSourceType", default=_EVENT_HUB)) != _EVENT_HUB:
             project.warn(form, "DataSourceType", f"{source}: read here as the hub {name.lower()}")
         hub = form.text("EventHubProperties", "EventHubName", default=name.lower())
         project.hubs[name] = hub
@@ -239,7 +241,7 @@ def _outputs(project: Project, forms: list[Form], names: _Names) -> None:
         if name is None:
             project.warn(form, "Name", f"{form.text('Name')} is not in the query, and not used")
             continue
-        if (target := form.text("DataSourceType")) != "Event Hub":
+        if (target := form.text("DataSourceType")) != _EVENT_HUB:
             project.warn(form, "DataSourceType", f"{target}: rows go to the stream {name} instead")
             tables[name] = {"type": "stream"}
             continue

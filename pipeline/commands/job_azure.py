@@ -14,11 +14,11 @@ from ..asaproj.project import Project, read_project
 from .terminal import one_line_errors
 
 folder_argument = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-_to = click.option("--to", type=click.Path(path_type=Path), help="The folder to make; in this one, by the job's name.")
+_to = click.option("--to", type=click.Path(path_type=Path), help="The folder to make.")
 
 
 def project_of(path: Path) -> Project | None:
-    """Return the project of an asaproj.json, and show its warnings; None for any other path. Raises `InvalidProject`."""
+    """Read an asaproj.json, and show its warnings; None for any other path. Raises `InvalidProject`."""
     if path.name != PROJECT:
         return None
     project = read_project(path)

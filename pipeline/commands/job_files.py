@@ -20,6 +20,7 @@ from ..windows.local.cases import Outcome, find_cases, run_case, update
 from ..windows.local.files import STDIN, EventFile
 from ..windows.local.row_file import RowFile
 from ..windows.local.run import FirstFaults, LocalJob, Summary, Write, run
+from ..windows.planning.columns import Unseen
 from . import terminal
 from .job_azure import project_of
 from .terminal import one_line_errors
@@ -85,8 +86,11 @@ def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[t
             opened.callback(file.close)
         write = opened.enter_context(_writers(places))
         progress = opened.enter_context(_progress(list(events.values()), places.values()))
-        summary = run(made, events, tables, write, progress)
+        unseen = Unseen(made.plan)
+        summary = run(made, events, tables, write, progress, unseen)
     sys.stdout.flush()
+    for warned in made.prepared.warnings(unseen):
+        click.echo(warned, err=True)
     for line in _summary(made, summary, places, time.monotonic() - started):
         click.echo(line, err=True)
 
@@ -188,14 +192,17 @@ def test_job(folder: Path, cases: tuple[str, ...], is_update: bool) -> None:
     """
     made = LocalJob.read(folder)
     failed = 0
+    unseen = Unseen(made.plan)
     for case in find_cases(made, cases):
-        outcome = run_case(made, case)
+        outcome = run_case(made, case, unseen)
         if is_update:
             click.echo(f"{case.name}: wrote {', '.join(path.name for path in update(outcome))}")
             continue
         failed += bool(outcome.diffs or not outcome.compared)
         for line in _outcome(outcome):
             click.echo(line)
+    for warned in made.prepared.warnings(unseen):
+        click.echo(warned, err=True)
     if failed:
         click.echo(f"{failed} failed", err=True)
         sys.exit(1)
@@ -228,7 +235,7 @@ def explain_job(folder: Path, format: str, partitions: int | None) -> None:
     """Explain what the query of FOLDER does with events: steps, windows, state, time, and what runs in parallel."""
     made = LocalJob.read(folder)
     counts = dict.fromkeys(made.plan.inputs, partitions) if partitions else {}
-    click.echo(explain(made.plan, made.config, format, counts), nl=False)
+    click.echo(explain(made.plan, made.config, format, counts, made.prepared.warnings()), nl=False)
 
 
 COMMANDS = (run_job, test_job, explain_job)

@@ -15,6 +15,7 @@ from ..operators.faults import CLOCK, EVENT_TIME, INPUT, Faults
 from ..planning.nodes import Compiled, Stream
 from ..row import Row
 from .bodies import InputError, ReadBody, Record, decode, json_records
+from .column_types import typed
 from .event_times import ARRIVAL, EventTimes, TimePolicies
 
 _ADDED = frozenset({"eventprocessedutctime", "partitionid", "eventenqueuedutctime"})
@@ -132,9 +133,19 @@ class InputRows:
     All sources of events use this class, whether they read a hub or a file.
     """
 
-    def __init__(self, streams: Sequence[Stream], input_name: str, policies: TimePolicies, faults: Faults) -> None:
-        """`streams` are all streams of the plan."""
+    def __init__(
+        self,
+        streams: Sequence[Stream],
+        input_name: str,
+        policies: TimePolicies,
+        faults: Faults,
+        *,
+        is_text: bool = False,
+    ) -> None:
+        """`streams` are all streams of the plan. `is_text` is as in column_types.py."""
         self._faults = faults
+        self._is_text = is_text
+        self._types = next((stream.types for stream in streams if stream.input == input_name), ())
         self._streams = {place: stream for place, stream in enumerate(streams) if stream.input == input_name}
         self._times = {
             place: EventTimes(policies if stream.timestamp else ARRIVAL, faults, substreams=bool(stream.over))
@@ -147,6 +158,8 @@ class InputRows:
         A stream is given by its place in the plan; a stream without rows is left out.
         """
         given = []
+        if self._types:
+            rows = typed(rows, self._types, self._faults, is_text=self._is_text)
         for place, stream in self._streams.items():
             taken = self._taken(stream, self._times[place], rows)
             if taken and min(map(_time_of, taken)) <= closed:

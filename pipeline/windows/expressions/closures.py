@@ -31,7 +31,7 @@ from ..language.syntax import (
 from ..language.tokens import At, QueryError
 from ..language.values import RowError, lookup
 from ..row import Evaluate, Row
-from . import arithmetic, bitwise, comparison, logic, patterns
+from . import arithmetic, comparison, logic, patterns
 from .casts import CASTS
 from .fixed import Fixed
 from .scalar import SCALAR_FUNCTIONS
@@ -140,7 +140,7 @@ def _(expression: Unary, scope: Scope) -> Evaluate:
     operand = _compile(expression.operand, scope)
     if expression.operator == "+":
         return operand
-    evaluate = bitwise.complement(operand) if expression.operator == "~" else arithmetic.negative(operand)
+    evaluate = arithmetic.complement(operand) if expression.operator == "~" else arithmetic.negative(operand)
     return _folded(evaluate, [operand], expression.at)
 
 
@@ -153,7 +153,7 @@ def _(expression: Binary, scope: Scope) -> Evaluate:
     left, right = _compile(expression.left, scope), _compile(expression.right, scope)
     test = comparison.TESTS.get(expression.operator)
     if test is None:
-        work = bitwise.bitwise if expression.operator in bitwise.OPERATORS else arithmetic.arithmetic
+        work = arithmetic.bitwise if expression.operator in arithmetic.BITWISE else arithmetic.arithmetic
         return _folded(work(expression.operator, left, right), [left, right], expression.at)
     if isinstance(right, Fixed):
         return _folded(comparison.comparison_with(test, left, right.value), [left], expression.at)

@@ -19,7 +19,7 @@
     file = "events.ndjson"         NDJSON, CSV or Parquet, beside job.toml; for `wz job run` and `wz job test`
 
     [inputs.Actions]
-    reference = { file = "actions.csv" }      or { hash = "actions" }: data that is joined without a window
+    reference = { name = "actions" }   or { file = "actions.csv" }, { hash = "actions" }: data joined without a window
 
     [outputs.OutputWindow]         each name after INTO; its type is stream, board, hub, file or webhook
     type = "stream"
@@ -100,6 +100,11 @@ class Events(_Table, frozen=True, kw_only=True):
     delimiter: Delimiter = ","
 
     @property
+    def is_text(self) -> bool:
+        """Whether all values are text."""
+        return self.format == "csv"
+
+    @property
     def read_body(self) -> ReadBody:
         return read_body(self.format, self.delimiter)
 
@@ -118,8 +123,12 @@ class FileInput(Events, frozen=True):
 
 
 class ReferenceData(_Table, frozen=True):
-    """`file` is a JSON or CSV file beside job.toml, `hash` a key of Redis. One of them must be set; see tables.py."""
+    """`name` is that of a PUT, `file` a JSON or CSV file beside job.toml, `hash` a key of Redis; see tables.py.
 
+    One of them must be set.
+    """
+
+    name: str | None = None
     file: str | None = None
     hash: str | None = None
     field_column: str = FIELD_COLUMN
@@ -192,8 +201,8 @@ class _Time(_Table, frozen=True):
 class JobConfig(msgspec.Struct, frozen=True):
     """`start` is last, now or a UTC time. `boards` are those of [[boards]], each with the name of its output.
 
-    `faults` is the output that the job itself writes, and not its query: one more of `outputs`.
-    `functions` are the sources of the query's own functions, by name.
+    `functions` are the sources of the query's own functions, by name. `faults` is the output that the job itself
+    writes, and not its query: one more of `outputs`.
     """
 
     inputs: Mapping[str, InputConfig]
@@ -330,8 +339,12 @@ class _Reader:
         if len(kinds) != 1:
             raise self._error(place, f"[{place}]: write one of hub, file and reference")
         made = self._convert(table, _INPUTS[kinds.pop()], place)
-        if isinstance(made, ReferenceInput) and (made.reference.file is None) == (made.reference.hash is None):
-            raise self._error(place, f"[{place}]: a reference is {{ file = ... }} or {{ hash = ... }}")
+        if isinstance(made, ReferenceInput):
+            its = made.reference
+            if [its.name, its.file, its.hash].count(None) != 2:
+                raise self._error(
+                    place, f"[{place}]: a reference is {{ name = ... }}, {{ file = ... }} or {{ hash = ... }}"
+                )
         if isinstance(made, HubInput) and made.format != "csv" and made.delimiter != ",":
             raise self._error(f"{place}.delimiter", f'[{place}]: a delimiter is for CSV: write format = "csv" as well')
         return made

@@ -1,7 +1,7 @@
 """Every Redis key of window jobs and of their outputs.
 
-Each is declared once, and has a function that fills its pattern (`_named`). The keys that are deleted with a job follow from the
-list: all that have the job's name and no TTL.
+Each is declared once, and `_named` makes the function that fills its pattern. The keys that are deleted with a job
+follow from the list: all that have the job's name and no TTL.
 
     JOB        a job's name
     OUTPUT     an output's name, as the query has it

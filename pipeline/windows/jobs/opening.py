@@ -14,6 +14,7 @@ from ...errors import InvalidValue
 from ...hub.consumer_group import ConsumerGroup
 from ...hub.group_registry import ConsumerGroups, UnknownGroup
 from ...hub.namespace import Hubs, UnknownHub
+from ...reference.text import InvalidReference
 from ...settings import NO_JOBS_ON_A_CLUSTER
 from ...store import Redis, RedisCluster
 from ..language.render import render
@@ -26,7 +27,7 @@ from .opened import HubReader, OpenedJob, Pacing
 from .outputs import Sink, open_outputs
 from .prepare import Prepared, prepare
 from .reports import Reports
-from .tables import FileTable, HashTable, InvalidReference
+from .tables import FileTable, HashTable, PutTable
 
 #: Is increased when states and exchanges that were saved before can't be read any more.
 FORMAT = 2
@@ -103,8 +104,8 @@ def hub_reader(job: str, name: str, config: JobConfig, hubs: Hubs, path: Path) -
     try:
         hub = hubs[table.hub]
         if table.consumer_group is None:
-            return HubReader(name, ConsumerGroup(hub, group_of(job)), table.read_body)
-        return HubReader(name, ConsumerGroups(hub).reader(table.consumer_group), table.read_body)
+            return HubReader(name, ConsumerGroup(hub, group_of(job)), table)
+        return HubReader(name, ConsumerGroups(hub).reader(table.consumer_group), table)
     except (UnknownHub, UnknownGroup) as exc:
         raise InvalidJob(path, f"[{field}]: {exc}", field) from exc
 
@@ -117,10 +118,14 @@ def reference_tables(config: JobConfig, client: Redis, folder: Path | None, path
             continue
         field = f"inputs.{name}"
         try:
-            if table.reference.hash is not None:
+            if table.reference.name is not None:
+                tables[name] = PutTable(client, table.reference.name)
+            elif table.reference.hash is not None:
                 tables[name] = HashTable(client, table.reference.hash, table.reference.field_column)
             elif folder is None:
-                raise InvalidReference("a job made over HTTP can't read a file; write { hash = ... }, a hash of Redis")
+                raise InvalidReference(
+                    "a job made over HTTP can't read a file: PUT it to /reference/NAME, and write { name = ... }"
+                )
             else:
                 tables[name] = FileTable(folder.resolve() / str(table.reference.file))
         except InvalidReference as exc:

@@ -10,6 +10,8 @@ from ..language.excerpt import excerpt
 from ..language.parser import parse
 from ..language.syntax import Query
 from ..language.tokens import At, QueryError
+from ..language.warned import Warned
+from ..planning.columns import Unseen
 from ..planning.nodes import Plan
 from ..planning.planner import plan
 from .definition import FUNCTIONS, Definition
@@ -23,6 +25,12 @@ class Prepared:
     query: Query
     plan: Plan
     config: JobConfig
+    text: str
+
+    def warnings(self, unseen: Unseen | None = None) -> list[Warned]:
+        """Return what the query may not mean as it is written, and which columns no event of a sample has."""
+        of_sample = unseen.warnings() if unseen else ()
+        return [warned.shown(self.text) for warned in (*self.plan.warnings, *of_sample)]
 
 
 def prepare(definition: Definition, folder: Path) -> Prepared:
@@ -43,4 +51,4 @@ def prepare(definition: Definition, folder: Path) -> Prepared:
         if shown := excerpt(definition.query, at):
             error.add_note(shown)
         raise error from exc
-    return Prepared(query, planned, match(config, planned, config_path))
+    return Prepared(query, planned, match(config, planned, config_path), definition.query)

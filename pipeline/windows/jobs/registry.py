@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -13,6 +13,7 @@ from ...boards import Boards
 from ...errors import PipelineError
 from ...hub.namespace import Hubs
 from ...hub.share import BEAT
+from ...reference import References
 from ...store import Pipeline, Redis, WatchError, while_full
 from ...store.clock import clock_ms
 from ..language.ticks import from_unix_ms, isoformat
@@ -46,6 +47,10 @@ class JobExists(PipelineError):
 
 class JobInUse(PipelineError):
     """The job can't be deleted, because a worker runs it from its folder."""
+
+
+class ReferenceInUse(PipelineError):
+    """The reference data can't be deleted, because a job joins it."""
 
 
 class JobProgress(NamedTuple):
@@ -109,6 +114,17 @@ class JobRegistry:
                 raise InvalidJob(
                     path, f"[{field}]: the name of a hash that is joined must begin with {REFERENCES}", field
                 )
+
+    def delete_reference(self, name: str, expected: Collection[str] | None = None) -> None:
+        """Delete reference data that was put. Raises what `References.delete` does, and `ReferenceInUse`."""
+
+        def check() -> None:
+            for job, record in self.all().items():
+                tables = record.definition.document.get("inputs", {}).values()
+                if name in [table["reference"].get("name") for table in tables if table.get("reference")]:
+                    raise ReferenceInUse(f"the job {job!r} joins {name!r}: change or delete the job first")
+
+        References(self.redis).delete(name, expected, check)
 
     def load(self, folder: Path, beat: float = BEAT) -> Job:
         """Make the job of a worker's folder, and record it.

@@ -12,7 +12,7 @@ import msgspec
 from ...hub.hub_keys import HubKeys
 from ...store import Pipeline, Redis, while_full
 from ..language.ticks import BEGINNING, isoformat
-from ..operators.faults import BOARD_NULL, Found
+from ..operators.faults import BOARD_NULL, KINDS, Found
 from ..operators.waiting import Waiting
 from . import keys
 from .fault_examples import queue_examples
@@ -23,6 +23,9 @@ from .state import ROWS, Progress
 PERIOD = 1.0
 
 _RECENT = 60.0  # seconds
+
+#: The kinds of fault that say that something is wrong: it leaves out what should be there.
+_BAD = [kind for kind, about in KINDS.items() if about.leaves_out and kind != BOARD_NULL]
 
 
 def place_of(hub: str, partition: int) -> str:
@@ -86,7 +89,7 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     end first first. If time alone does not end the first of them, `silent` has the partitions, as `HUB/P`, that it
     waits for: its rows come after later events of all of these. `error` is the last error that stopped a task for a
     while; `failing` has those of tasks that have not worked since. `recent_events` and `recent_faults` are those of the
-    last minute; a row without a number for a board is no fault there. `tasks` has the status of each task.
+    last minute, without faults that leave nothing out, or only a NULL for a board. `tasks` has the status of each task.
     """
 
     job: str
@@ -262,7 +265,7 @@ class _Recent:
     def of(self, progress: Progress, done: Mapping[str, int]) -> tuple[int, int]:
         """Return how many events and faults have come since the oldest of the reports, and keep this one."""
         now, events = time.monotonic(), sum(done.values())
-        faults = sum(n for name, n in progress.counts.items() if name != BOARD_NULL and not name.startswith(ROWS))
+        faults = sum(progress.counts[kind] for kind in _BAD)
         while self._totals and now - self._totals[0][0] > _RECENT:
             self._totals.popleft()
         self._totals.append((now, events, faults))

@@ -29,7 +29,7 @@ MEANINGS: Mapping[State, str] = {
     State.STARTING: "a worker begins it, or reads its state back, and has not reported yet",
     State.RUNNING: "it runs, and all is well",
     State.DEGRADED: "it runs, but a task fails, a delivery waits or has stopped, its folder can't be begun as it was "
-    f"changed, or faults are more than {MOST_FAULTS:.0%} of the last minute's events",
+    f"changed, or faults that leave out an event or a row are more than {MOST_FAULTS:.0%} of the last minute's events",
     State.FAILED: "it can't begin, or nothing of it works; it is tried again every few seconds while a worker runs",
     State.STOPPING: "somebody has stopped it, and its workers are about to leave it",
     State.STOPPED: "somebody has stopped it; it keeps its state and its place",

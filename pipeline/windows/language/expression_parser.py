@@ -6,7 +6,7 @@ The grammar is at the head of parser.py.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from ..functions import FUNCTIONS, TIMESTAMP, TRY_CAST, kind_of
 from .durations import LARGEST, duration, interval, number, unit
@@ -28,6 +28,7 @@ from .syntax import (
     Over,
     Property,
     Star,
+    Type,
     Unary,
     Unit,
 )
@@ -36,7 +37,6 @@ from .token_reader import RESERVED, TokenReader
 from .tokens import At, QueryError, upper
 
 _COMPARISONS = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "!<": ">=", "!>": "<="}
-_TYPES = ("bigint", "float", "nvarchar", "datetime", "bit", "record", "array")
 _OVER_CLAUSES = ("PARTITION BY", "ORDER BY", "LIMIT DURATION", "WHEN")
 
 
@@ -63,6 +63,16 @@ class ExpressionParser:
         expression = self.whole()
         self._is_timestamp = False
         return expression
+
+    def type(self) -> Type:
+        name = self._tokens.next.keyword.lower()
+        if name not in (types := get_args(Type)):
+            raise self._tokens.unexpected(f"a type ({', '.join(types)})")
+        self._tokens.advance()
+        if name == "nvarchar" and self._tokens.accept("("):
+            self._tokens.expect("MAX", "max")
+            self._tokens.expect(")")
+        return cast(Type, name)
 
     # From the weakest operator to the strongest
 
@@ -173,15 +183,9 @@ class ExpressionParser:
         self._tokens.expect("(")
         operand = self._expression()
         self._tokens.expect("AS", "an operator or AS")
-        name = self._tokens.next.keyword.lower()
-        if name not in _TYPES:
-            raise self._tokens.unexpected(f"a type ({', '.join(_TYPES)})")
-        self._tokens.advance()
-        if name == "nvarchar" and self._tokens.accept("("):
-            self._tokens.expect("MAX", "max")
-            self._tokens.expect(")")
+        to = self.type()
         self._tokens.expect(")")
-        return Cast(operand, cast(Any, name), function.keyword == TRY_CAST, function.at)
+        return Cast(operand, to, function.keyword == TRY_CAST, function.at)
 
     def _column_or_call(self) -> Expression:
         first = self._tokens.next

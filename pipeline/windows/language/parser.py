@@ -1,6 +1,7 @@
 """Reads the text of a query into the values of syntax.py. The language is the part of Stream Analytics' given here.
 
-    query      = statement {[;] statement} [;]
+    query      = {table} statement {[;] statement} [;]
+    table      = CREATE TABLE name ( name type {, name type} ) [;]
     statement  = [WITH step {, step}] union
     step       = name AS ( union )
     union      = member {UNION [ALL] member}
@@ -59,7 +60,7 @@
     comment    = -- to the end of the line, or /* ... */
 
 Keywords, functions and units ignore case. Durations are above 0 and 7 days at most. What T-SQL or Stream Analytics has
-beyond this (CREATE TABLE, MATCH_RECOGNIZE, SELECT in SELECT, ...) is refused by its name; it is never taken for
+beyond this (CREATE FUNCTION, MATCH_RECOGNIZE, SELECT in SELECT, ...) is refused by its name; it is never taken for
 something else.
 """
 
@@ -86,6 +87,8 @@ from .syntax import (
     Star,
     Statement,
     Step,
+    Table,
+    TypedColumn,
 )
 from .token_reader import NAMES, TokenReader, is_element
 from .tokens import QueryError
@@ -111,12 +114,28 @@ class _QueryParser:
         self._may_follow = ""  # what may follow the SELECT that was read last, in words
 
     def query(self) -> Query:
+        tables = []
+        while self._tokens.accept("CREATE", "TABLE"):
+            tables.append(self._table())
         statements = [self._statement()]
         while self._tokens.accept(";") or self._tokens.next.kind != "end":
             if self._tokens.next.kind == "end":
                 break
             statements.append(self._statement())
-        return Query(tuple(statements))
+        return Query(tuple(statements), tuple(tables))
+
+    def _table(self) -> Table:
+        at = self._tokens.next.at
+        name = self._tokens.name("the name of an input")
+        self._tokens.expect("(")
+        columns = self._tokens.separated(self._typed_column)
+        self._tokens.expect(")", "a comma or )")
+        self._tokens.accept(";")
+        return Table(name, tuple(columns), at)
+
+    def _typed_column(self) -> TypedColumn:
+        at = self._tokens.next.at
+        return TypedColumn(self._tokens.name("a column"), self._expressions.type(), at)
 
     def _step(self) -> Step:
         at = self._tokens.next.at

@@ -23,7 +23,8 @@ def check_function(call: Call) -> None:
     if function.kind == "applied":
         raise QueryError(f"{function.name} gives rows: write CROSS APPLY {function.name}(...) AS x after FROM", call.at)
     if function.kind == "unsupported":
-        raise QueryError(f"{name} is a function of Stream Analytics that is not supported", call.at)
+        message = f"{name} is a function of Stream Analytics that is not supported; instead: {function.instead}"
+        raise QueryError(message, call.at)
     if function.kind == "foreign":
         raise QueryError(f"there is no function {name}: write {function.instead}", call.at)
 

@@ -38,6 +38,8 @@ from .syntax import (
     Source,
     Star,
     Statement,
+    Type,
+    TypedColumn,
     Unary,
     Unit,
     Window,
@@ -51,13 +53,22 @@ _STRENGTHS = {"OR": _OR, "AND": _AND, **dict.fromkeys("+-&|^", _SUM), **dict.fro
 
 
 def render(query: Query) -> str:
-    """Return a text of the query, with a line for each step and statement."""
-    return "\n".join(map(_statement, query.statements))
+    """Return a text of the query, with a line for each table, step and statement."""
+    tables = [f"CREATE TABLE {_name(table.input)} ({_list(map(_typed, table.columns))});" for table in query.tables]
+    return "\n".join([*tables, *map(_statement, query.statements)])
 
 
 def render_expression(expression: Expression | Star) -> str:
     """Return a text that the parser reads as this expression, or as this star. It has no parentheses around it."""
     return _expression(expression, _OR)
+
+
+def _typed(column: TypedColumn) -> str:
+    return f"{_name(column.name)} {_type(column.type)}"
+
+
+def _type(name: Type) -> str:
+    return "nvarchar(max)" if name == "nvarchar" else name
 
 
 def _statement(statement: Statement) -> str:
@@ -198,8 +209,7 @@ def _operand(expression: Expression | Star) -> str:
         case Case():
             return _case(expression)
         case Cast(operand, type, is_try):
-            length = "(max)" if type == "nvarchar" else ""
-            return f"{TRY_CAST if is_try else CAST}({render_expression(operand)} AS {type}{length})"
+            return f"{TRY_CAST if is_try else CAST}({render_expression(operand)} AS {_type(type)})"
         case Call(function, arguments, distinct, over):
             before, after = "DISTINCT " if distinct else "", "" if over is None else f" OVER ({_over(over)})"
             return f"{function}({before}{_expressions(arguments)}){after}"

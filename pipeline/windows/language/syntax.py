@@ -11,6 +11,9 @@ from typing import Literal
 
 from .tokens import At
 
+Type = Literal["bigint", "float", "nvarchar", "datetime", "bit", "record", "array"]
+"""A type, in lower case and without a length: nvarchar(max) is nvarchar."""
+
 
 @dataclass(frozen=True)
 class Constant:
@@ -122,10 +125,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Cast:
-    """CAST or TRY_CAST. `type` is in lower case and has no length: nvarchar(max) is nvarchar."""
+    """CAST or TRY_CAST."""
 
     operand: Expression
-    type: Literal["bigint", "float", "nvarchar", "datetime", "bit", "record", "array"]
+    type: Type
     is_try: bool
     at: At = field(compare=False)
 
@@ -314,7 +317,24 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class TypedColumn:
+    name: str
+    type: Type
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Table:
+    """CREATE TABLE input ( columns ): the types that columns of an input have."""
+
+    input: str
+    columns: tuple[TypedColumn, ...]
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
 class Query:
     """At least one statement. A step can be read in its statement and in those after it."""
 
     statements: tuple[Statement, ...]
+    tables: tuple[Table, ...] = ()

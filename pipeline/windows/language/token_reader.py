@@ -32,10 +32,11 @@ KEYWORD_BEFORE = {"TIMESTAMP": "BY", "PARTITION": "BY", "LIMIT": "DURATION"}
 # allowed, with the message for it. They are tried in this order when a word is unexpected, so that the error says what
 # is wrong.
 _REFUSED = {
+    "CREATE TABLE": "CREATE TABLE is allowed only at the beginning, before WITH and SELECT",
     **{
         phrase: f"{phrase} is not supported{instead}"
         for phrase, instead in {
-            **dict.fromkeys(("CREATE TABLE", "CREATE FUNCTION", "CREATE"), ""),
+            **dict.fromkeys(("CREATE FUNCTION", "CREATE"), ""),
             "CROSS JOIN": ": write JOIN ... ON",
             **dict.fromkeys(("RIGHT OUTER JOIN", "RIGHT JOIN"), ": change the sides and write LEFT JOIN"),
             **dict.fromkeys(("FULL OUTER JOIN", "FULL JOIN"), ": write LEFT JOIN, both ways, and UNION"),

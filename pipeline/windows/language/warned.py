@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from .excerpt import excerpt
 from .tokens import At
 
 
-@dataclass(frozen=True)
-class Warned:
-    """A warning, and its place in the query."""
-
-    message: str
-    at: At
-
-
-class QueryWarning(msgspec.Struct, frozen=True):
-    """A warning with its place; `excerpt` is the line of the query, and below it a line with a caret.
-
-    `line` and `column` count from 1.
-    """
+class Warned(msgspec.Struct, frozen=True):
+    """A warning. `line` and `column` count from 1; `excerpt` is that line, and below it one with a caret."""
 
     line: int
     column: int
     message: str
-    excerpt: str
+    excerpt: str = ""
 
     @classmethod
-    def of(cls, warned: Warned, text: str) -> QueryWarning:
-        """Return a warning about the query `text`."""
-        return cls(warned.at.line, warned.at.column, warned.message, excerpt(text, warned.at))
+    def of(cls, message: str, at: At) -> Warned:
+        return cls(at.line, at.column, message)
+
+    def shown(self, text: str) -> Warned:
+        """Return the same with its excerpt of the query `text`."""
+        return Warned(self.line, self.column, self.message, excerpt(text, At(self.line, self.column)))
 
     def __str__(self) -> str:
-        return f"{self.line}:{self.column}: {self.message}\n{self.excerpt}"
+        return f"warning: {self.line}:{self.column}: {self.message}\n{self.excerpt}".rstrip()

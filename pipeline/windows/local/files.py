@@ -55,6 +55,7 @@ class EventFile:
         self.done: int | None = None  # bytes read; None if the file's own position tells
         self._open = ExitStack()
         self._read, is_packed = _format(path)
+        self.is_text = self._read is _csv
         try:
             self._raw: IO[bytes] = sys.stdin.buffer if path == STDIN else self._open.enter_context(path.open("rb"))
             self.size = None if path == STDIN else path.stat().st_size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -41,8 +41,9 @@ class Replay:
         policies: TimePolicies,
         faults: Faults,
         read: ReadBody = json_records,
+        look: Callable[[str, Sequence[Row]], None] | None = None,
     ) -> None:
-        """`read` is for bodies that `$event` has."""
+        """`read` is for bodies that `$event` has. `look` is given the rows, with the input's name."""
         self.input = input_name
         self.file = file
         self.events = 0
@@ -50,7 +51,9 @@ class Replay:
         self._plan = plan
         self._policies = policies
         self._faults = faults
+        self._look = look
         self._read = read
+        self._is_text = file.is_text or read is not json_records
         self._found = iter(file)
         self._done = 0  # the line whose other records are those of a body that was read
         self._timestamps = [
@@ -86,7 +89,9 @@ class Replay:
 
     def _partition(self, partition: int) -> InputRows:
         if partition not in self._partitions:
-            self._partitions[partition] = InputRows(self._plan.streams, self.input, self._policies, self._faults)
+            self._partitions[partition] = InputRows(
+                self._plan.streams, self.input, self._policies, self._faults, is_text=self._is_text
+            )
         return self._partitions[partition]
 
     def _rows(self, found: Sequence[tuple[int, Any]]) -> Iterator[Row]:
@@ -97,9 +102,13 @@ class Replay:
             try:
                 if isinstance(record, InputError):
                     raise record
-                yield from self._rows_of(line, record)
+                rows = self._rows_of(line, record)
             except (InputError, InvalidLine, RowError) as exc:
                 self._faults.report(INPUT, f"{self.file.path}, {line}: {exc}")
+            else:
+                if self._look:
+                    self._look(self.input, rows)
+                yield from rows
 
     def _rows_of(self, line: int, record: dict[str, Any]) -> list[Row]:
         exported = record.pop(METADATA, None)

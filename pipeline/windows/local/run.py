@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...hub.event import StoredEvent
+from ...reference.text import InvalidReference
 from ..engine.engine import Engine, Given, OutputRow
 from ..jobs.definition import read_definition
 from ..jobs.job_toml import FileInput, InvalidJob, JobConfig, ReferenceInput
-from ..jobs.prepare import prepare
-from ..jobs.tables import FileTable, InvalidReference
+from ..jobs.prepare import Prepared, prepare
+from ..jobs.tables import FileTable
 from ..language.ticks import END
 from ..operators.faults import Faults, Timed
 from ..operators.reference import Table
+from ..planning.columns import Unseen
 from ..planning.nodes import Plan
 from .files import EventFile
 from .replay import Replay
@@ -31,14 +33,20 @@ class LocalJob:
     """The job of a folder. `config` has the names as the query writes them."""
 
     folder: Path
-    plan: Plan
-    config: JobConfig
+    prepared: Prepared
+
+    @property
+    def plan(self) -> Plan:
+        return self.prepared.plan
+
+    @property
+    def config(self) -> JobConfig:
+        return self.prepared.config
 
     @classmethod
     def read(cls, folder: Path) -> LocalJob:
         """Read a job's folder. Raises `InvalidJob`."""
-        prepared = prepare(read_definition(folder), folder)
-        return cls(folder, prepared.plan, prepared.config)
+        return cls(folder, prepare(read_definition(folder), folder))
 
     def input_files(self, given: Mapping[str, Path]) -> dict[str, Path]:
         """Return the file of each input: the one in `given` for its name, or else the one in job.toml.
@@ -70,7 +78,7 @@ class LocalJob:
             if not file:
                 raise InvalidJob(
                     self.folder / "job.toml",
-                    f"{place} is a hash in Redis, but this run reads files: add --input {name}=FILE",
+                    f"{place} is in Redis, but this run reads files: add --input {name}=FILE",
                 )
             try:
                 tables[name] = FileTable(file)
@@ -110,17 +118,19 @@ def run(
     tables: Mapping[str, Table],
     write: Write,
     progress: Callable[[], None] = lambda: None,
+    unseen: Unseen | None = None,
 ) -> Summary:
-    """Run the query over the files of its inputs, to their ends; then all windows are closed.
+    """Run the query over the files of its inputs, to their ends; then all windows are closed. `unseen` looks at them.
 
     The same files and query give the same rows in the same order each time: rows of windows by time, all others in the
     order of the file. Raises `InvalidFile`.
     """
     summary = Summary()
     engine = Engine(job.plan, summary.faults, tables)
+    look = unseen.look if unseen else None
     config = job.config
     replays = [
-        Replay(job.plan, name, file, config.policies, summary.faults, config.events(name).read_body)
+        Replay(job.plan, name, file, config.policies, summary.faults, config.events(name).read_body, look)
         for name, file in files.items()
     ]
 

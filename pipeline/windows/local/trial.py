@@ -5,20 +5,25 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...hub import browse
 from ...hub.log import Hub
+from ...hub.namespace import UnknownHub
 from ...store import Redis
 from ..engine.engine import Engine, Given, OutputRow
 from ..engine.input_rows import EventReader, InputRows
 from ..jobs.definition import Definition
+from ..jobs.job_toml import HubInput
 from ..jobs.opening import hub_reader, reference_tables
 from ..jobs.prepare import Prepared, prepare
 from ..jobs.registry import JobRegistry
 from ..language.ticks import from_unix_ms
+from ..language.warned import Warned
 from ..operators.waiting import Waiting
+from ..planning.columns import Unseen
 from ..row import Row
 from .run import FirstFaults
 
@@ -40,6 +45,7 @@ class Trial:
     """What a trial gave. `rows` are the numbers of rows by output, `last` the last of each.
 
     `waiting` is what would wait for the ends of windows, by step. `is_cut`: it gave too many rows, or took too long.
+    `warnings` are about the query and these events.
     """
 
     events: int = 0
@@ -48,6 +54,7 @@ class Trial:
     faults: FirstFaults = field(default_factory=FirstFaults)
     waiting: Mapping[str, Sequence[Waiting]] = field(default_factory=dict)
     is_cut: bool = False
+    warnings: Sequence[Warned] = ()
 
 
 def try_out(name: str, definition: Definition, registry: JobRegistry) -> tuple[Prepared, Trial]:
@@ -69,7 +76,20 @@ def try_out(name: str, definition: Definition, registry: JobRegistry) -> tuple[P
             trial.is_cut = True
             break
     trial.waiting = run.engine.waiting()
+    trial.warnings = prepared.warnings(run.unseen)
     return prepared, trial
+
+
+def sampled_warnings(prepared: Prepared, registry: JobRegistry) -> list[Warned]:
+    """Return what a query may not mean, also in the light of the last events of its hubs, as far as there are any."""
+    unseen = Unseen(prepared.plan)
+    for name in prepared.plan.inputs:
+        table = prepared.config.inputs[name]
+        if isinstance(table, HubInput):
+            with suppress(UnknownHub):
+                events = browse.search_all(registry.hubs[table.hub], EVENTS, browse.ANY).events
+                unseen.look(name, EventReader(prepared.plan.names).rows(events, 0, FirstFaults()))
+    return prepared.warnings(unseen)
 
 
 class _Run:
@@ -81,6 +101,7 @@ class _Run:
             each: hub_reader(name, each, self.config, registry.hubs, path).group.hub for each in self.plan.inputs
         }
         tables = reference_tables(self.config, client, None, path)
+        self.unseen = Unseen(self.plan)
         self.engine = Engine(self.plan, trial.faults, tables)
         self.deadline = time.monotonic() + SECONDS
 
@@ -92,15 +113,15 @@ class _Run:
             now = max(now, from_unix_ms(hub.clock_ms()))
             events = browse.search_all(hub, EVENTS, browse.ANY).events[::-1]
             self.trial.events += len(events)
-            reader = EventReader(
-                self.plan.names, self.config.events(name).read_body, keeps_events=self.plan.reads_metadata
-            )
+            settings = self.config.events(name)
+            reader = EventReader(self.plan.names, settings.read_body, keeps_events=self.plan.reads_metadata)
             for partition in range(hub.partitions):
                 rows = sources[name, partition] = InputRows(
-                    self.plan.streams, name, self.config.policies, self.trial.faults
+                    self.plan.streams, name, self.config.policies, self.trial.faults, is_text=settings.is_text
                 )
-                its_events = [each for each in events if each.partition == partition]
-                yield from self._feed(rows, reader.rows(its_events, now, self.trial.faults))
+                its_rows = reader.rows([each for each in events if each.partition == partition], now, self.trial.faults)
+                self.unseen.look(name, its_rows)
+                yield from self._feed(rows, its_rows)
         for rows in sources.values():
             rows.idle(now)
         watermark = min(rows.watermark for rows in sources.values())

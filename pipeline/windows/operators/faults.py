@@ -146,7 +146,10 @@ class Faults:
 
     def _event(self, row: Timed | None) -> StoredEvent | None:
         """Return the event of a row that is being read: the last three parts of its `arrival` tell which."""
-        match row.arrival[-3:] if row is not None and self._events else ():
+        arrival = () if row is None or not self._events else row.arrival
+        while arrival and type(arrival[0]) is tuple:
+            arrival = arrival[0]  # what a JOIN or an APPLY made of the event
+        match arrival[-3:]:
             case int(partition), int(number), int():
                 place = number - self._events[0].sequence_number
                 if 0 <= place < len(self._events) and self._events[place].partition == partition:

@@ -48,7 +48,9 @@ class Graph:
     `warnings` and `named` are as in `Plan`.
     """
 
-    def __init__(self, names: Names, references: Iterable[str], functions: UserFunctions) -> None:
+    def __init__(
+        self, names: Names, references: Iterable[str], functions: UserFunctions, tables: Iterable[syntax.Table] = ()
+    ) -> None:
         self.nodes: list[Node] = []
         self.streams: list[Stream] = []
         self.warnings: list[Warned] = []
@@ -56,12 +58,32 @@ class Graph:
         self.compiler = Compiler(names, functions)
         self._references = {name.lower(): "" for name in references}  # folded -> as the query writes it first
         self._inputs: dict[str, str] = {}
+        self._tables: dict[str, syntax.Table] = {}
+        for table in tables:
+            self._type(table)
         self._steps: dict[str, Relation | None] = {}
 
     def add(self, node: Node) -> int:
         """Add a node; return its place, by which other nodes name it as their source."""
         self.nodes.append(node)
         return len(self.nodes) - 1
+
+    def _type(self, table: syntax.Table) -> None:
+        if table.input.lower() in self._tables:
+            raise QueryError(f"two CREATE TABLE are for {table.input}", table.at)
+        self._tables[table.input.lower()] = table
+        names: set[str] = set()
+        for column in table.columns:
+            if column.name.lower() in names:
+                raise QueryError(f"CREATE TABLE {table.input} has the column {column.name} twice", column.at)
+            names.add(column.name.lower())
+
+    def check_tables(self) -> None:
+        """Raises `QueryError` if a CREATE TABLE is for a name that no FROM reads as an input."""
+        for name, table in self._tables.items():
+            if name not in self._inputs:
+                inputs = ", ".join(self._inputs.values())
+                raise QueryError(f"{table.input} is no input that a FROM or JOIN reads; these are: {inputs}", table.at)
 
     @property
     def sources(self) -> Set[str]:
@@ -117,7 +139,9 @@ class Graph:
             return rewrite(expression, lambda part: scope.resolve(part) if isinstance(part, Column) else None)
 
         timestamp = None if source.timestamp is None else self.compiler.compile(resolved(source.timestamp))
-        stream = Stream(name, timestamp, tuple(self.compiler.compile(resolved(key)) for key in source.over))
+        over = tuple(self.compiler.compile(resolved(key)) for key in source.over)
+        table = self._tables.get(source.name.lower())
+        stream = Stream(name, timestamp, over, table.columns if table else ())
         if stream in self.streams:
             place = self.streams.index(stream)
             return next(i for i, node in enumerate(self.nodes) if isinstance(node, Input) and node.stream == place)

@@ -36,7 +36,7 @@ def warnings(select: Select, scope: Scope, others: Set[str]) -> Iterator[Warned]
     for window in walk(select.windows):
         if isinstance(window, Hopping) and window.hop > window.duration:
             message = "the hop is longer than the window, so that some events are in no window; the window comes first"
-            yield Warned(message, window.at)
+            yield Warned.of(message, window.at)
 
 
 def _right_sides(part: Any) -> Iterable[Any]:
@@ -67,7 +67,7 @@ def _aliases(select: Select, scope: Scope) -> Iterator[Warned]:
                 f"{name} is here a column of {scope.find(part)[0].alias}, and not what SELECT calls {name}: write the "
                 "expression again, or name it in a step before"
             )
-            yield Warned(message, part.at)
+            yield Warned.of(message, part.at)
 
 
 def _strangers(select: Select, scope: Scope, others: Set[str]) -> Iterator[Warned]:
@@ -78,6 +78,6 @@ def _strangers(select: Select, scope: Scope, others: Set[str]) -> Iterator[Warne
         name = part.names[0]
         if scope.source(name) is None and not _is_known(name, scope):
             alias = scope.find(part)[0].alias
-            yield Warned(
+            yield Warned.of(
                 f"{name} is not in this FROM, so that {part} is a property of {alias}'s column {name}", part.at
             )

@@ -70,11 +70,15 @@ class Compiled:
 
 @dataclass(frozen=True)
 class Stream:
-    """Rows of an input and how they get their time: TIMESTAMP BY, or their arrival. `over` is empty without OVER."""
+    """Rows of an input and how they get their time: TIMESTAMP BY, or their arrival. `over` is empty without OVER.
+
+    `types` are those of the input's CREATE TABLE, the same in each stream of the input.
+    """
 
     input: str
     timestamp: Compiled | None
     over: tuple[Compiled, ...]
+    types: tuple[syntax.TypedColumn, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def plan(
     known = UserFunctions(functions)
     _check_functions(query, known)
     names = Names(_names(query))
-    graph = Graph(names, references, known)
+    graph = Graph(names, references, known, query.tables)
     written: dict[str, list[Relation]] = {}
     outputs = {statement.into.lower(): statement.into for statement in reversed(query.statements)}
     last = {statement.into.lower(): statement for statement in query.statements}
@@ -44,6 +44,7 @@ def plan(
         relations.append(_union(graph, statement.selects, statement.into))
         if statement is last[statement.into.lower()]:
             _write(graph, outputs[statement.into.lower()], relations)
+    graph.check_tables()
     fuse(graph.nodes, graph.compiler)
     made = tuple(dict.fromkeys(outputs[statement.into.lower()] for statement in query.statements))
     return _pruned(graph, made, names, query.statements[0].at)
@@ -128,10 +129,10 @@ def renumbered(nodes: Iterable[tuple[int, Node]]) -> tuple[Node, ...]:
 
 
 def _names(query: Query) -> Iterator[str]:
-    for part in walk(query.statements):
+    for part in walk((query.statements, query.tables)):
         if isinstance(part, syntax.Column | syntax.Star):
             yield from part.names
-        elif isinstance(part, syntax.Item | syntax.Property):
+        elif isinstance(part, syntax.Item | syntax.Property | syntax.TypedColumn):
             yield part.name
         elif isinstance(part, syntax.Apply):
             yield part.source.name  # of the column that a star gives

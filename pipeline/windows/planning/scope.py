@@ -15,7 +15,7 @@ class ScopedSource:
     """A source whose columns a SELECT may use. `columns` is None if they are not known before there are rows.
 
     `place` leads from the SELECT's row to the row of this source, as in `Resolved`. `name` is what `alias` stands for.
-    With `is_record` it leads to a record, which APPLY made; the source's name alone means the record.
+    With `is_record`, `place` leads to a record, which APPLY made; the source's name alone means the record.
     """
 
     alias: str

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import redis as redis_py
@@ -263,6 +264,27 @@ def test_a_job_is_explained(client: ServiceClient, format: str, media_type: str,
     assert (answer.status_code, answer.mimetype) == (200, media_type)
     assert holds in answer.text
     assert client.get("/jobs/none/explain").status_code == 404
+
+
+def test_what_a_query_may_not_mean_is_told_when_it_is_put_and_explained(
+    client: ServiceClient, registry: JobRegistry
+) -> None:
+    body = BODY | {"query": "SELECT a * 2 AS y, b INTO PerMinute FROM Input WHERE y > 4"}
+    (alias,) = client.put("/jobs/j", json=body).json["warnings"]
+    registry.hubs["events"].append([Event(b'{"a": 1}'), Event(b'{"y": 1}')])
+    warnings = client.put("/jobs/j", json=body).json["warnings"]
+
+    assert (alias["line"], alias["column"]) == (1, 54)
+    assert alias["message"].startswith("y is here a column of Input")
+    assert warnings[0] == alias
+    assert [(each["column"], each["message"]) for each in warnings[1:]] == [
+        (20, "none of 2 events of Input has a column b")
+    ]
+    assert "warning: 1:20: none of 2 events of Input has a column b" in client.get("/jobs/j/explain").text
+    assert client.get("/jobs/j/explain?format=json").json["warnings"] == warnings
+    assert client.put("/jobs/j", json=BODY).json["warnings"] == [
+        {**warnings[1], "column": 8, "message": "none of 2 events of Input has a column action", "excerpt": ANY}
+    ]
 
 
 def test_a_job_is_explained_as_the_hubs_have_it_run(client: ServiceClient, registry: JobRegistry) -> None:

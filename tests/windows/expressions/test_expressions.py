@@ -238,7 +238,7 @@ def test_an_expression_has_a_value(text: str, columns: dict[str, Any], result: A
         ("IIF(a = 1, 2, 3)", "write CASE WHEN"),
         ("ISNULL(a, 2)", "write COALESCE"),
         ("ST_DISTANCE(a, b)", "ST_DISTANCE is a function of Stream Analytics that is not supported"),
-        ("CreatePoint(a, b)", "CREATEPOINT is a function of Stream Analytics that is not supported"),
+        ("CreatePoint(a, b)", "CREATEPOINT is .* that is not supported; instead: BETWEEN of latitude and longitude"),
         ("UDF.twice(a)", r"there is no function UDF.TWICE: its source belongs in functions/"),
         ("UDA.twice(a)", r"UDA.TWICE is a user-defined aggregate, which is not supported"),
         ("MAX(a)", "MAX is not allowed here"),

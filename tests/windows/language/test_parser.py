@@ -796,7 +796,6 @@ def test_what_is_not_a_window_is_not_taken_for_one(key: str) -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("CREATE TABLE i (a bigint) SELECT a FROM i", "1:1: CREATE TABLE is not supported"),
         ("CREATE FUNCTION f() RETURNS bigint", "1:1: CREATE FUNCTION is not supported"),
         (
             "SELECT a FROM i MATCH_RECOGNIZE (LIMIT DURATION(s, 1))",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.windows.language.warned import QueryWarning
-
 from ..support.run import planned
 
 #: What is odd -> a query, and the place and the beginning of each warning.
@@ -52,7 +50,7 @@ FINE = {
 
 @pytest.mark.parametrize(("query", "expected"), ODD.values(), ids=ODD)
 def test_what_is_odd_is_told_with_its_place(query: str, expected: list[str]) -> None:
-    found = [f"{warned.at.line}:{warned.at.column} {warned.message}" for warned in planned(query).warnings]
+    found = [f"{warned.line}:{warned.column} {warned.message}" for warned in planned(query).warnings]
 
     assert len(found) == len(expected)
     assert all(one.startswith(beginning) for one, beginning in zip(found, expected, strict=True)), found
@@ -67,9 +65,8 @@ def test_a_warning_shows_the_line() -> None:
     text = "SELECT x * 2 AS y\nFROM I\nWHERE y > 4"
     (warned,) = planned(text).warnings
 
-    shown = QueryWarning.of(warned, text)
-    assert (shown.line, shown.column, shown.excerpt) == (3, 7, "  WHERE y > 4\n        ^")
-    assert str(shown) == f"3:7: {warned.message}\n{shown.excerpt}"
+    assert str(warned) == f"warning: 3:7: {warned.message}"
+    assert str(warned.shown(text)) == f"{warned}\n  WHERE y > 4\n        ^"
 
 
 def test_columns_that_were_given_names_are_known() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
@@ -36,6 +36,9 @@ from pipeline.windows.language.syntax import (
     Star,
     Statement,
     Step,
+    Table,
+    Type,
+    TypedColumn,
     Unary,
     Unit,
     Window,
@@ -44,6 +47,7 @@ from pipeline.windows.language.time_units import LONGEST, UNITS, WINDOW_UNITS
 from pipeline.windows.language.tokens import At
 
 AT = st.just(At(1, 1))
+TYPES = get_args(Type)
 MICROSECOND = WINDOW_UNITS["microsecond"]  # the shortest that can be written
 DURATIONS = st.one_of(
     st.integers(1, LONGEST // MICROSECOND).map(lambda n: n * MICROSECOND), st.sampled_from(list(WINDOW_UNITS.values()))
@@ -104,7 +108,6 @@ def composed(parts: st.SearchStrategy[Expression], with_over: bool) -> st.Search
         orders = several(st.builds(OrderBy, parts, st.booleans()))
         overs = maybe(st.builds(Over, several(parts), orders, maybe(DURATIONS), maybe(parts)))
     binary = st.sampled_from(["+", "-", "&", "|", "^", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "AND", "OR"])
-    types = st.sampled_from(["bigint", "float", "nvarchar", "datetime", "bit", "record", "array"])
     return st.one_of(
         st.builds(Unary, st.sampled_from(["-", "+", "~", "NOT"]), parts, AT),
         st.builds(Binary, binary, parts, parts, AT),
@@ -113,7 +116,7 @@ def composed(parts: st.SearchStrategy[Expression], with_over: bool) -> st.Search
         st.builds(Between, parts, parts, parts, st.booleans(), AT),
         st.builds(IsNull, parts, st.booleans(), AT),
         st.builds(Case, maybe(parts), several(st.tuples(parts, parts), 1), maybe(parts), AT),
-        st.builds(Cast, parts, types, st.booleans(), AT),
+        st.builds(Cast, parts, st.sampled_from(TYPES), st.booleans(), AT),
         st.builds(Property, parts.filter(lambda part: not isinstance(part, Column)), names, AT),
         calls(parts, overs),
     )
@@ -194,9 +197,11 @@ def selects(draw: st.DrawFn) -> Select:
 
 unions = several(selects(), 1)
 steps = several(st.builds(Step, names, unions, AT))
+typed_columns = several(st.builds(TypedColumn, names, st.sampled_from(TYPES), AT), 1)
+tables = several(st.builds(Table, names, typed_columns, AT))
 statements = several(st.builds(Statement, steps, st.just("output") | names, unions, AT), 1)
 
 
 @st.composite
 def queries(draw: st.DrawFn) -> Query:
-    return Query(draw(statements))
+    return Query(draw(statements), draw(tables))
