@@ -119,6 +119,22 @@ def test_a_deleted_job_is_gone_and_its_rows_stay_until_they_are_deleted(client: 
     assert [client.get("/outputs/PerMinute").status_code, client.delete("/outputs/PerMinute").status_code] == [404, 404]
 
 
+def test_a_job_reads_csv_if_its_input_says_so(client: ServiceClient, registry: JobRegistry, work: Work) -> None:
+    definition = {
+        "query": "SELECT n, GetMetadataPropertyValue(Input, '[User].[site]') AS site INTO Copy FROM Input",
+        "inputs": {"Input": {"hub": "events", "format": "csv", "delimiter": ";"}},
+        "outputs": {"Copy": {"type": "stream"}},
+    }
+    put = client.put("/jobs/copy", json=definition)
+    assert (put.status_code, put.json["definition"]["inputs"]) == (201, definition["inputs"])
+    work()
+    registry.hubs["events"].append([Event(b"n;m\n1;2\n3;4", properties={"site": "de"})])
+    work()
+
+    rows = client.get("/outputs/Copy").json["rows"]
+    assert [row["row"] for row in rows] == [{"n": "1", "site": "de"}, {"n": "3", "site": "de"}]
+
+
 @pytest.mark.parametrize(
     ("changes", "members", "detail"),
     [
