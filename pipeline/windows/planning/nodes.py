@@ -60,6 +60,11 @@ class Inside(Resolved):
     """A property, at any depth, of the value at `place`, which is not a row but a record."""
 
 
+@dataclass(frozen=True, eq=False)
+class Whole(Resolved):
+    """A source's name alone: to a function of the job, the row at `place` if that has no column of this name."""
+
+
 @dataclass(frozen=True)
 class Compiled:
     """An expression whose columns are resolved, and the function that computes it from a row."""
