@@ -20,6 +20,7 @@ from .nodes import (
     ReferenceJoin,
     Resolved,
     Select,
+    Whole,
     Window,
 )
 
@@ -66,7 +67,12 @@ def _read(plan: Plan) -> Iterator[tuple[str, Resolved]]:
     for number, node in enumerate(plan.nodes):
         for source, tree in _of_sources(number, node):
             for part in walk(tree):
-                if isinstance(part, Resolved) and part.path and (name := _input(plan, source, part.place)) is not None:
+                if (
+                    isinstance(part, Resolved)
+                    and not isinstance(part, Whole)
+                    and part.path
+                    and (name := _input(plan, source, part.place)) is not None
+                ):
                     yield name, part
 
 
