@@ -143,7 +143,7 @@ class _Service:
 
         stores, registry = self._services.stores, self._services.jobs
         jobs = RegisteredJobs(
-            registry, lambda name, definition: Job.of(name, definition, stores.redis, stores.hubs, stores.boards)
+            registry, lambda name, definition: Job.of(name, definition, stores.hubs.redis, stores.hubs, stores.boards)
         )
         retention = Retention(stores.hubs)
 

@@ -33,6 +33,7 @@ from ..store.pace import FIRST_WAIT, MAX_START_WAIT, Pace
 from ..windows.jobs.finding import JobFolders, RegisteredJobs
 from ..windows.jobs.job import Job
 from ..windows.jobs.registry import JobRegistry
+from ..windows.jobs.upgrade import rename_keys
 from ..work.board_tasks import board_work
 from ..work.runner import TaskRunner
 from ..work.tasks import Tasks
@@ -70,8 +71,9 @@ def worker() -> None:
     if settings.upstream is None:
         until_there(lambda: _warn_of_lost_relays(hubs))
     registry = JobRegistry(client, hubs, boards)
+    until_there(lambda: rename_keys(registry))
     folders = JobFolders(settings.jobs, registry.load, registry.stopped) if settings.jobs is not None else None
-    registered = RegisteredJobs(registry, lambda name, definition: Job.of(name, definition, client, hubs, boards))
+    registered = RegisteredJobs(registry, lambda name, definition: Job.of(name, definition, hubs.redis, hubs, boards))
 
     def jobs() -> list[Job]:
         return [*(folders.jobs() if folders else ()), *registered.jobs()]

@@ -14,13 +14,12 @@ from ...errors import InvalidValue
 from ...hub.consumer_group import ConsumerGroup
 from ...hub.group_registry import ConsumerGroups, UnknownGroup
 from ...hub.namespace import Hubs, UnknownHub
-from ...settings import NO_JOBS_ON_A_CLUSTER
-from ...store import Redis, RedisCluster
+from ...store import Redis
 from ..language.render import render
 from ..operators.reference import Table
 from ..planning.topology import topology
 from .definition import Definition, check_name
-from .job_toml import BoardConfig, HubInput, InvalidJob, JobConfig, ReferenceInput
+from .job_toml import HubInput, InvalidJob, JobConfig, ReferenceInput
 from .keys import group_of
 from .opened import HubReader, OpenedJob, Pacing
 from .outputs import Sink, open_outputs
@@ -43,7 +42,7 @@ def open_job(
 ) -> tuple[OpenedJob, JobConfig]:
     """Return what the tasks of a job have in common, and the job's settings; declare its outputs.
 
-    `pacing` is used instead of what job.toml says. Raises `InvalidJob` or `OutputTaken`.
+    `client` is that of the hubs. `pacing` is used instead of what job.toml says. Raises `InvalidJob` or `OutputTaken`.
     """
     path = folder or Path(name)
     config_path = path / "job.toml"
@@ -51,8 +50,6 @@ def open_job(
         check_name(name)
     except InvalidValue as exc:
         raise InvalidJob(config_path, str(exc), "name") from exc
-    if isinstance(client, RedisCluster) or isinstance(hubs.redis, RedisCluster):
-        raise InvalidJob(config_path, NO_JOBS_ON_A_CLUSTER)
     prepared = prepare(definition, path)
     config = prepared.config
     readers = [hub_reader(name, input_name, config, hubs, config_path) for input_name in prepared.plan.inputs]
@@ -134,14 +131,6 @@ def _sinks(
     folder: Path | None,
     path: Path,
 ) -> Mapping[str, Sequence[Sink]]:
-    has_boards = config.boards or any(isinstance(table, BoardConfig) for table in config.outputs.values())
-    if has_boards and not boards.are_in(client):
-        raise InvalidJob(
-            path,
-            "[[boards]]: rows and scores are written in one transaction, which is not possible if boards are split, or "
-            "on a cluster",
-            "boards",
-        )
     try:
         return open_outputs(name, config, client, hubs, boards, folder)
     except InvalidValue as exc:

@@ -128,8 +128,8 @@ def test_every_key_is_listed_and_goes_with_its_job_and_its_outputs(
         registry.hubs[hub].append([Event(b"not JSON")])
     workers.run()
     seen = set(found(redis).values())
-    assert {"job:two:checkpoint:merge", "job:one:checkpoint:0"} <= found(redis).keys()
-    assert "job:one:checkpoint:merge" not in found(redis)
+    assert {"{job:two}:checkpoint:merge", "{job:one}:checkpoint:0"} <= found(redis).keys()
+    assert "{job:one}:checkpoint:merge" not in found(redis)
 
     for name in ("two", "one", "broken"):
         assert client.delete(f"/jobs/{name}").status_code == 204
@@ -146,7 +146,7 @@ def test_every_key_is_listed_and_goes_with_its_job_and_its_outputs(
     assert groups(redis) == set()
 
 
-@pytest.mark.parametrize("name", ["job:two:lease:merge", "job:two:workers", "job:two:delivery-lease:twoPosts"])
+@pytest.mark.parametrize("name", ["{job:two}:lease:merge", "{job:two}:workers", "{job:two}:delivery-lease:twoPosts"])
 def test_a_key_that_ends_by_itself_lasts_as_long_as_its_entry_says(
     redis: redis_py.Redis, workers: Workers, client: ServiceClient, name: str
 ) -> None:

@@ -16,13 +16,13 @@ from pipeline.hub.namespace import Hubs
 from pipeline.hub.partition import partition_of
 from pipeline.hub.runtime import runtime
 from pipeline.windows.jobs.delivery import Delivery
-from pipeline.windows.jobs.outputs import Outbox
 from pipeline.windows.jobs.outputs.file import FileReceiver
 from pipeline.windows.jobs.outputs.hub import HubReceiver
 from pipeline.windows.jobs.outputs.outbox import Batch, Receiver, delivery_status
 from pipeline.windows.jobs.outputs.webhook import WebhookReceiver
 
 from ...upstream import Answer, ScriptedUpstream, make_certificates, scripted_upstream
+from ..support.crashes import Crash, Dying
 from ..support.outboxes import NOON, die, numbers, outbox, put, run
 
 Start = Callable[[Receiver], Delivery]
@@ -42,32 +42,10 @@ def start(redis: redis_py.Redis) -> Iterator[Start]:
         delivery.stop()
 
 
-class Killed(BaseException):
-    pass
-
-
-class Dying(Outbox):
-    """Dies after the receiver has taken a batch, but before that is saved."""
-
-    def __init__(self, box: Outbox, receiver: Receiver) -> None:
-        super().__init__(box.redis, box.job, box.output, _Dying(receiver))
-
-
-class _Dying:
-    def __init__(self, receiver: Receiver) -> None:
-        self.receiver = receiver
-        self.most_rows = receiver.most_rows
-        self.key = receiver.key
-        self.begin = receiver.begin
-
-    def send(self, batch: Batch) -> str:
-        self.receiver.send(batch)
-        raise Killed
-
-
 def kill_after_sending(delivery: Delivery) -> None:
-    delivery.outbox = Dying(delivery.outbox, delivery.outbox.receiver)
-    with pytest.raises(Killed):
+    """Let it die after the receiver has taken a batch, but before that is saved."""
+    delivery.outbox.receiver = Dying(delivery.outbox.receiver)
+    with pytest.raises(Crash):
         delivery.step()
     die(delivery)
 

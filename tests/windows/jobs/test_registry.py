@@ -28,7 +28,7 @@ from pipeline.windows.jobs.state import Checkpoint
 from pipeline.windows.language.ticks import parse
 
 from ..support.example import JOB
-from ..support.running_jobs import write_job
+from ..support.running_jobs import end, stop, write_job
 
 
 def definition(query: str = "SELECT n INTO Out FROM Input", **document: Any) -> Definition:
@@ -76,11 +76,11 @@ def find(registry: JobRegistry) -> Iterator[Find]:
 
     yield find
     for job in found:
-        job.share.stop()
+        end(job)
 
 
 def run(job: Job) -> None:
-    while job.step():
+    while sum(worker.step() for worker in job.workers):
         pass
 
 
@@ -97,6 +97,7 @@ def state(registry: JobRegistry, name: str = "j") -> State:
     return registry.progress(name, job).state
 
 
+@pytest.mark.cluster
 def test_a_job_that_is_put_is_found_and_run(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
     assert registry.put("j", definition())
     assert (list_outputs(registry.redis)[0].job, state(registry)) == ("j", State.STOPPED)
@@ -109,12 +110,13 @@ def test_a_job_that_is_put_is_found_and_run(registry: JobRegistry, hubs: Hubs, f
     assert state(registry) is State.RUNNING
 
 
+@pytest.mark.cluster
 def test_a_job_that_is_put_again_goes_on_where_it_was(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
     registry.put("j", definition())
     send(hubs, 1)
     (first,) = find()
     run(first)
-    first.stop()
+    stop(first)
     assert not registry.put("j", definition("SELECT n, n + 1 AS m INTO Out FROM Input"))
     send(hubs, 2)
     (second,) = find()
@@ -132,7 +134,7 @@ def test_a_job_that_is_stopped_keeps_its_state_and_its_place(registry: JobRegist
     registry.stop("j")
 
     assert find() == []
-    job.stop()  # as a worker does
+    stop(job)  # as a worker does
     assert (state(registry), registry.get("j").stopped is not None) == (State.STOPPED, True)
     assert attached(hubs) == {"job:j"}
 
@@ -242,6 +244,7 @@ def test_outputs_that_a_job_has_no_more_stay_to_be_read(registry: JobRegistry) -
     assert [(output.name, output.job) for output in list_outputs(registry.redis)] == [("New", "j"), ("Out", None)]
 
 
+@pytest.mark.cluster
 def test_a_hub_that_a_job_has_left_keeps_nothing_for_it(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
     registry.put("j", definition())
     (job,) = find()
@@ -300,6 +303,7 @@ def test_an_output_of_another_job_refuses_all_of_them(registry: JobRegistry) -> 
     assert [(output.name, output.job) for output in list_outputs(registry.redis)] == [("Out", "j")]
 
 
+@pytest.mark.cluster
 def test_a_deleted_job_leaves_its_rows_and_nothing_else(
     registry: JobRegistry, hubs: Hubs, find: Find, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,7 +316,7 @@ def test_a_deleted_job_leaves_its_rows_and_nothing_else(
     assert (rows(registry), attached(hubs)) == ([b'{"key":null,"n":1}'], {"job:j"})
     job.step()
     registry.delete("j")
-    job.stop()  # as a worker does when it finds out: it saves its state
+    stop(job)  # as a worker does when it finds out: it saves its state
 
     monkeypatch.setattr(registry_module, "SETTLE_MS", 0)
     assert find() == []
@@ -325,6 +329,7 @@ def test_a_deleted_job_leaves_its_rows_and_nothing_else(
         registry.delete("j")
 
 
+@pytest.mark.cluster
 def test_a_deleted_job_that_is_still_run_writes_nothing(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
     registry.put("j", definition())
     (job,) = find()
@@ -336,6 +341,7 @@ def test_a_deleted_job_that_is_still_run_writes_nothing(registry: JobRegistry, h
     assert rows(registry) == []
 
 
+@pytest.mark.cluster
 def test_a_job_is_purged_again_when_no_worker_can_have_it(
     registry: JobRegistry, hubs: Hubs, find: Find, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,12 +353,13 @@ def test_a_job_is_purged_again_when_no_worker_can_have_it(
     monkeypatch.setattr(registry_module, "SETTLE_MS", 0)
     find()
     assert attached(hubs) == {"job:j"}  # a worker may still run it
-    job.share.stop()
+    end(job)
     find()
 
     assert attached(hubs) == set()
 
 
+@pytest.mark.cluster
 def test_a_new_job_of_a_deleted_one_s_name_begins_anew(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
     registry.put("j", definition())
     send(hubs, 1)
@@ -360,7 +367,7 @@ def test_a_new_job_of_a_deleted_one_s_name_begins_anew(registry: JobRegistry, hu
     run(first)
     registry.delete("j")
     registry.put("j", definition())
-    first.stop()
+    stop(first)
     (second,) = find()
     run(second)
 
@@ -368,6 +375,7 @@ def test_a_new_job_of_a_deleted_one_s_name_begins_anew(registry: JobRegistry, hu
     assert registry.redis.hgetall(keys.DELETED) == {}
 
 
+@pytest.mark.cluster
 def test_an_output_is_deleted_by_itself(registry: JobRegistry) -> None:
     registry.put("j", definition())
     registry.delete("j")
@@ -412,7 +420,7 @@ def test_the_jobs_of_folders_are_listed_and_can_t_be_put(registry: JobRegistry, 
     job.step()
     with pytest.raises(JobInUse):
         registry.delete("shipped")
-    job.share.stop()
+    end(job)
     registry.delete("shipped")
     assert registry.all() == {}
 
