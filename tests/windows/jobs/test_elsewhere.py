@@ -177,6 +177,20 @@ def test_all_that_a_job_has_is_in_one_slot(redis: Any, hubs: Hubs, folder: Path)
 
 
 @pytest.mark.parametrize("where", ["cluster"], indirect=True)
+def test_the_mark_of_a_place_is_beside_it_and_ends_by_itself(redis: Any, hubs: Hubs, folder: Path) -> None:
+    send(hubs)
+    job = load(folder, redis, hubs, Boards(redis, shards=2), beat=0.0)
+    run(job)
+    die(job)
+
+    marks = [key.decode() for key in redis.scan_iter("*taken*")]
+    slots = {redis.keyslot(key) for key in ("output:o", "{board:b:0}", "{board:b:1}")}
+    assert {redis.keyslot(key) for key in marks} == slots
+    assert {redis.type(key) for key in marks} == {b"string"}
+    assert all(keys.TAKEN_MS - 600_000 < redis.pttl(key) <= keys.TAKEN_MS for key in marks)
+
+
+@pytest.mark.parametrize("where", ["cluster"], indirect=True)
 def test_a_board_of_a_day_is_that_of_the_row_whenever_it_is_delivered(
     redis: redis_py.Redis, hubs: Hubs, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
