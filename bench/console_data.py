@@ -150,7 +150,7 @@ def _job(registry: JobRegistry, name: str, number: int, partitions: int, events:
                 watermark="2026-05-01T12:00:00.0000000Z",
                 next={place_of(HUB, partition): events - 1},
                 rows={f"Out{number}": 5},
-                faults={"late_events": 1} if not number % 10 else {},
+                faults={"late_adjusted": 1} if not number % 10 else {},
             )
             pipe.hset(keys.status(name), str(partition), msgspec.json.encode(status))
         pipe.zadd(keys.workers(name), {"worker": 1})

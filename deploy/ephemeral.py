@@ -137,14 +137,11 @@ class _Service:
 
     def _work(self, stop: threading.Event) -> None:
         from pipeline.hub.retention_task import Retention
-        from pipeline.windows.jobs.finding import RegisteredJobs
-        from pipeline.windows.jobs.job import Job
+        from pipeline.windows.jobs.finding import JobFinder
         from pipeline.work.worker import Task, run
 
         stores, registry = self._services.stores, self._services.jobs
-        jobs = RegisteredJobs(
-            registry, lambda name, definition: Job.of(name, definition, stores.hubs.redis, stores.hubs, stores.boards)
-        )
+        jobs = JobFinder(registry)
         retention = Retention(stores.hubs)
 
         def find() -> list[Task]:

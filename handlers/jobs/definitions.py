@@ -15,6 +15,7 @@ from pipeline.windows.jobs.opening import partition_counts
 from pipeline.windows.jobs.prepare import prepare
 from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.registry import JobProgress, JobRegistry
+from pipeline.windows.local.trial import sampled_warnings
 from wz import Blueprint, Problem, Request, Response
 from wz.caching import cache_control
 from wz.conditional import etag, refuse_conditions
@@ -29,7 +30,9 @@ from .documents import (
     JobDocument,
     JobFaults,
     JobList,
+    JobMade,
     JobSummary,
+    RestartBody,
     WantedState,
     job_body,
     job_faults,
@@ -80,7 +83,8 @@ def explain_job(request: Request, name: JobName, query: ExplainQuery) -> Respons
     found = prepare(registry.get(name).definition, Path(name))
     partitions = partition_counts(found.config, registry.hubs)
     media_type = "application/json" if query.format is Format.JSON else "text/plain"
-    return Response(explain(found.plan, found.config, query.format.value, partitions), mimetype=media_type)
+    warnings = sampled_warnings(found, registry)
+    return Response(explain(found.plan, found.config, query.format.value, partitions, warnings), mimetype=media_type)
 
 
 @blueprint.get("/<name>/faults")
@@ -101,15 +105,18 @@ def faults(request: Request, name: JobName) -> JobFaults:
         422: "the job can't be run as it is defined; `field` says where, `line` and `column` where in the query",
     }
 )
-def put_job(request: Request, name: JobName, body: JobBody) -> tuple[JobDocument, int]:
+def put_job(request: Request, name: JobName, body: JobBody) -> tuple[JobMade, int]:
     """Make a job, or change one: workers begin it within two seconds.
 
     A query that has changed makes its state anew from the events that are kept, and its first row comes after the last
     that was written. A delivery that has stopped goes on. Only jobs in folders can use files.
     """
     registry = services(request).jobs
-    is_new = registry.put(name, body.definition())
-    return _document(registry, name, registry.get(name)), 201 if is_new else 200
+    definition = body.definition()
+    is_new = registry.put(name, definition)
+    document = _document(registry, name, registry.get(name))
+    warnings = sampled_warnings(prepare(definition, Path(name)), registry)
+    return JobMade(**msgspec.structs.asdict(document), warnings=warnings), 201 if is_new else 200
 
 
 @changing.put("/<name>/state")
@@ -124,6 +131,18 @@ def set_state(request: Request, name: JobName, body: WantedState) -> JobDocument
         registry.stop(name)
     else:
         registry.start(name)
+    return _document(registry, name, registry.get(name))
+
+
+@changing.post("/<name>/restart")
+@operation(responses=_NO_JOB | {422: "`from` is no time"})
+def restart_job(request: Request, name: JobName, body: RestartBody) -> JobDocument:
+    """Begin a job anew, within two seconds: its state is made again from the events that its hubs still have.
+
+    Rows after `from` that were written before are written again, and added to boards again. A stopped job runs again.
+    """
+    registry = services(request).jobs
+    registry.restart(name, body.start)
     return _document(registry, name, registry.get(name))
 
 
@@ -149,12 +168,12 @@ def invalid_job(exc: InvalidJob) -> Problem:
 
 
 def _summary(name: str, job: JobRecord, progress: JobProgress) -> JobSummary:
-    state, status, _ = progress
+    state, status, _, reason = progress
     if status is None:
-        return JobSummary(name, state, job.folder, None, None)
-    return JobSummary(name, state, job.folder, status.watermark, status.lag)
+        return JobSummary(name, state, reason, job.folder, None, None)
+    return JobSummary(name, state, reason, job.folder, status.watermark, status.lag)
 
 
 def _document(registry: JobRegistry, name: str, job: JobRecord) -> JobDocument:
-    state, status, deliveries = registry.progress(name, job)
-    return JobDocument(name, state, job.folder, job.updated, job.stopped, job_body(job), status, deliveries)
+    state, status, deliveries, reason = registry.progress(name, job)
+    return JobDocument(name, state, reason, job.folder, job.updated, job.stopped, job_body(job), status, deliveries)

@@ -23,8 +23,10 @@ from pipeline.windows.jobs.job_toml import (
 )
 from pipeline.windows.jobs.outputs import DeliveryStatus
 from pipeline.windows.jobs.record import JobRecord
-from pipeline.windows.jobs.registry import State
 from pipeline.windows.jobs.reports import JobStatus
+from pipeline.windows.jobs.states import MEANINGS, State
+from pipeline.windows.language.warned import Warned
+from pipeline.windows.operators.faults import KINDS
 
 #: What an answer has in the place of a webhook's headers and its URL's query, which may be secrets.
 HIDDEN = "(hidden)"
@@ -82,28 +84,43 @@ GROUP BY key, TumblingWindow(minute, 1)"""
 class JobBody(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A job: a query, and where its inputs come from and its outputs go, by the names that it uses.
 
-    `start` is where a job begins that has not run yet, or not with this start: `last`, `now` or a UTC time. `snapshot`
-    is how often its state is saved.
+    `functions` are in JavaScript, and the query calls them as UDF.name. `start` is where a job begins that has not run
+    yet, or not with this start: `last`, `now` or a UTC time. `snapshot` is how often its state is saved. `faults` names
+    one more of `outputs`, which gets a row for each fault.
     """
 
     query: Annotated[str, msgspec.Meta(max_length=100_000, examples=[_EXAMPLE])]
     inputs: Annotated[dict[str, InputTable], msgspec.Meta(examples=[{"Input": {"hub": "events"}}])]
     outputs: Annotated[dict[str, OutputConfig], msgspec.Meta(examples=[{"PerMinute": {"type": "stream"}}])]
+    functions: Annotated[
+        dict[str, Annotated[str, msgspec.Meta(max_length=100_000)]],
+        msgspec.Meta(examples=[{"triple": "function main(x) { return 3 * x }"}]),
+    ] = {}
     boards: list[BoardTable] = []
     time: Time | None = None
     start: str = START
     snapshot: Seconds = SNAPSHOT
+    faults: str | None = None
 
     def definition(self) -> Definition:
         document = msgspec.to_builtins(self)
         return Definition(document.pop("query"), document)
 
 
+JobState = Annotated[
+    State, msgspec.Meta(description="\n".join(f"- `{state}`: {meaning}" for state, meaning in MEANINGS.items()))
+]
+
+
 class JobSummary(msgspec.Struct):
-    """`folder`: a worker loaded it from a folder. `lag` is how many events wait for it; null before it has run."""
+    """`reason` says why the job is in this state, null if it just runs. `folder`: it is a worker's folder.
+
+    `lag` is how many events wait for it; null before it has run.
+    """
 
     name: str
-    state: State
+    state: JobState
+    reason: str | None
     folder: bool
     watermark: str | None
     lag: int | None
@@ -116,23 +133,37 @@ class JobList(msgspec.Struct):
 class JobDocument(msgspec.Struct):
     """`status` is null until a worker has begun it; `deliveries` are those of outputs that are not in Redis.
 
-    `stopped_time` is when it was stopped, null if workers are to run it.
+    `reason` says why it is in this state, null if it just runs. `stopped_time` is when it was stopped, null if workers
+    are to run it. `definition` is null for a worker's folder that can't be read.
     """
 
     name: str
-    state: State
+    state: JobState
+    reason: str | None
     folder: bool
     updated_time: str
     stopped_time: str | None
-    definition: JobBody
+    definition: JobBody | None
     status: JobStatus | None
     deliveries: list[DeliveryStatus]
 
 
+class JobMade(JobDocument, kw_only=True):
+    """`warnings` are what the query may not mean: it runs all the same. The hubs' last events were looked at, too."""
+
+    warnings: list[Warned]
+
+
 class FaultKind(msgspec.Struct):
-    """`kind` is one of a job's status; `examples` are the last, newest first."""
+    """`kind` is one of a job's status; `examples` are the last, newest first.
+
+    `azure_metric` is the metric of Stream Analytics that counts such, "" if none does.
+    """
 
     kind: str
+    title: str
+    meaning: str
+    azure_metric: str
     count: int
     examples: list[FaultExample]
 
@@ -150,6 +181,12 @@ class WantedState(msgspec.Struct, forbid_unknown_fields=True):
     state: Literal["running", "stopped"]
 
 
+class RestartBody(msgspec.Struct, forbid_unknown_fields=True, rename={"start": "from"}):
+    """The time of the first row: a UTC time; `now`; or `last`, after the last row that was written."""
+
+    start: Annotated[str, msgspec.Meta(examples=["2024-05-01T11:00:00Z"])]
+
+
 class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
@@ -165,11 +202,19 @@ def job_faults(client: Redis, name: str, status: JobStatus | None) -> JobFaults:
     """Return the faults of a job with examples: one round trip."""
     counts = {} if status is None else status.faults
     found = fault_examples(client, name)
-    return JobFaults(name, [FaultKind(kind, counts.get(kind, 0), its) for kind, its in found.items()])
+    return JobFaults(
+        name,
+        [
+            FaultKind(kind, about.title, about.meaning, about.azure, counts.get(kind, 0), found[kind])
+            for kind, about in KINDS.items()
+        ],
+    )
 
 
-def job_body(job: JobRecord) -> JobBody:
-    """Return a job's definition without its secrets."""
+def job_body(job: JobRecord) -> JobBody | None:
+    """Return a job's definition without its secrets; None for a folder's that could never be read."""
+    if not job.definition.document:
+        return None
     document: Mapping[str, Any] = {"query": job.definition.query, **job.definition.document}
     body = msgspec.convert(document, JobBody)
     body.outputs = {name: _without_secrets(table) for name, table in body.outputs.items()}

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from pipeline.store.clock import clock_ms
-from pipeline.windows.jobs.registry import JobProgress, JobRegistry, State
+from pipeline.windows.jobs.registry import JobProgress, JobRegistry
+from pipeline.windows.jobs.states import State
 from pipeline.windows.language.ticks import TICKS_PER_SECOND, from_unix_ms, parse
 from pipeline.windows.operators.faults import KINDS
 
@@ -40,7 +41,7 @@ def _progress(jobs: dict[str, JobProgress], now: int) -> Iterator[Metric]:
         labels=["job_name"],
     )
     events = CounterMetricFamily("wz_job_events", "Events of its hubs up to where it has come.", labels=["job_name"])
-    for name, (its_state, status, _) in jobs.items():
+    for name, (its_state, status, *_) in jobs.items():
         for one in State:
             state.add_metric([name, one.value], int(one is its_state))
         if status is None:
@@ -63,7 +64,7 @@ def _results(jobs: dict[str, JobProgress]) -> Iterator[Metric]:
         f"What went wrong with single events and rows: {', '.join(KINDS)}.",
         labels=["job_name", "kind"],
     )
-    for name, (_, status, _) in jobs.items():
+    for name, (_, status, *_) in jobs.items():
         if status is None:
             continue
         for output, count in status.rows.items():
@@ -82,7 +83,7 @@ def _deliveries(jobs: dict[str, JobProgress]) -> Iterator[Metric]:
     stopped = GaugeMetricFamily(
         "wz_job_delivery_stopped", "1 if the receiver has refused rows, so that none are sent.", labels=labels
     )
-    for name, (_, _, deliveries) in jobs.items():
+    for name, (_, _, deliveries, _) in jobs.items():
         for one in deliveries:
             waiting.add_metric([name, one.output], one.waiting)
             delivered.add_metric([name, one.output], one.delivered)

@@ -1,10 +1,10 @@
-"""`wz job`: the commands of job_files.py and job_management.py."""
+"""`wz job`: the commands of job_files.py, job_azure.py and job_management.py."""
 
 from __future__ import annotations
 
 import click
 
-from . import job_files, job_management
+from . import job_azure, job_files, job_management
 
 
 @click.group()
@@ -15,5 +15,5 @@ def job() -> None:
     """
 
 
-for command in (*job_files.COMMANDS, *job_management.COMMANDS):
+for command in (*job_files.COMMANDS, *job_azure.COMMANDS, *job_management.COMMANDS):
     job.add_command(command)

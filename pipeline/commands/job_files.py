@@ -20,7 +20,9 @@ from ..windows.local.cases import Outcome, find_cases, run_case, update
 from ..windows.local.files import STDIN, EventFile
 from ..windows.local.row_file import RowFile
 from ..windows.local.run import FirstFaults, LocalJob, Summary, Write, run
+from ..windows.planning.columns import Unseen
 from . import terminal
+from .job_azure import project_of
 from .terminal import one_line_errors
 
 #: The name of standard output.
@@ -50,12 +52,14 @@ folder_argument = click.argument("folder", type=click.Path(exists=True, file_oka
 
 
 @click.command("run")
-@folder_argument
+@click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.option("--input", "inputs", type=NamedFile(), multiple=True, help="Events of an input, or reference data.")
 @click.option("--output", "outputs", type=NamedFile(), multiple=True, help="Where an output's rows go, as NDJSON.")
 @one_line_errors
 def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[tuple[str, Path], ...]) -> None:
     """Run the query of FOLDER over files, to their ends; then all windows are closed. Needs no Redis.
+
+    FOLDER may also be the asaproj.json of a project of the Azure Stream Analytics Tools for VS Code.
 
     Inputs are NDJSON (- is standard input), JSON, CSV or Parquet, as the file's name tells; they may be .gz. Without
     --input, a file that job.toml names is used. Rows go to the files of --output or of job.toml; if there are none, to
@@ -63,7 +67,8 @@ def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[t
     boards, are not touched.
     """
     started = time.monotonic()
-    made = LocalJob.read(folder)
+    project = project_of(folder)
+    made = LocalJob.read(folder) if project is None else project.local_job()
     given = _by_name(inputs, (*made.plan.inputs, *made.plan.references), "--input")
     files = made.input_files(given)
     if list(files.values()).count(STDIN) > 1:
@@ -71,13 +76,18 @@ def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[t
     tables = made.tables(given)
     places = _places(made, _by_name(outputs, made.plan.outputs, "--output"))
     with ExitStack() as opened:
-        events = {name: EventFile(path) for name, path in files.items()}
+        events = {
+            name: EventFile(path) if project is None else project.event_file(name, path) for name, path in files.items()
+        }
         for file in events.values():
             opened.callback(file.close)
         write = opened.enter_context(_writers(places))
         progress = opened.enter_context(_progress(list(events.values()), places.values()))
-        summary = run(made, events, tables, write, progress)
+        unseen = Unseen(made.plan)
+        summary = run(made, events, tables, write, progress, unseen)
     sys.stdout.flush()
+    for warned in made.prepared.warnings(unseen):
+        click.echo(warned, err=True)
     for line in _summary(made, summary, places, time.monotonic() - started):
         click.echo(line, err=True)
 
@@ -179,14 +189,17 @@ def test_job(folder: Path, cases: tuple[str, ...], is_update: bool) -> None:
     """
     made = LocalJob.read(folder)
     failed = 0
+    unseen = Unseen(made.plan)
     for case in find_cases(made, cases):
-        outcome = run_case(made, case)
+        outcome = run_case(made, case, unseen)
         if is_update:
             click.echo(f"{case.name}: wrote {', '.join(path.name for path in update(outcome))}")
             continue
         failed += bool(outcome.diffs or not outcome.compared)
         for line in _outcome(outcome):
             click.echo(line)
+    for warned in made.prepared.warnings(unseen):
+        click.echo(warned, err=True)
     if failed:
         click.echo(f"{failed} failed", err=True)
         sys.exit(1)
@@ -219,7 +232,7 @@ def explain_job(folder: Path, format: str, partitions: int | None) -> None:
     """Explain what the query of FOLDER does with events: steps, windows, state, time, and what runs in parallel."""
     made = LocalJob.read(folder)
     counts = dict.fromkeys(made.plan.inputs, partitions) if partitions else {}
-    click.echo(explain(made.plan, made.config, format, counts), nl=False)
+    click.echo(explain(made.plan, made.config, format, counts, made.prepared.warnings()), nl=False)
 
 
 COMMANDS = (run_job, test_job, explain_job)

@@ -1,4 +1,4 @@
-"""`wz job list | status | faults | put | stop | start | delete`: the jobs of a service."""
+"""`wz job list | status | faults | put | stop | start | restart | delete`: the jobs of a service."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
+import msgspec
 
 from ..boards import Boards
 from ..store.client import redis_client
@@ -13,6 +14,7 @@ from ..windows.jobs.definition import read_definition
 from ..windows.jobs.fault_examples import fault_examples
 from ..windows.jobs.record import JobRecord
 from ..windows.jobs.registry import JobProgress, JobRegistry
+from ..windows.operators.faults import KINDS
 from . import terminal
 from .hub_management import hubs_of
 from .terminal import one_line_errors
@@ -61,16 +63,29 @@ def show_status(name: str | None, watch: bool, interval: float) -> None:
 
 @click.command("faults")
 @click.argument("name")
+@click.option("--kind", type=click.Choice(list(KINDS)), help="Of this kind only.")
+@click.option("--json", "as_json", is_flag=True, help="As lines of JSON, with the events' bodies.")
 @one_line_errors
-def show_faults(name: str) -> None:
-    """Show the last faults of the job NAME, newest first: when, of which kind, which event, and why."""
+def show_faults(name: str, kind: str | None, as_json: bool) -> None:
+    """Show how many faults of each kind the job NAME has met, and the last ones, newest first: which event, and why."""
     jobs = job_registry()
-    jobs.get(name)
-    found = [(each, kind) for kind, its in fault_examples(jobs.redis, name).items() for each in its]
+    status = jobs.progress(name, jobs.get(name)).status
+    counts = {} if status is None else status.faults
+    kinds = [kind] if kind else list(KINDS)
+    found = [(each, of) for of, its in fault_examples(jobs.redis, name).items() if of in kinds for each in its]
+    found.sort(key=lambda pair: pair[0].time, reverse=True)
+    if as_json:
+        for each, of in found:
+            click.echo(msgspec.json.encode({"kind": of, **msgspec.structs.asdict(each)}))
+        return
+    totals = [(of, f"{counts[of]:,}", KINDS[of].meaning) for of in kinds if of in counts]
     rows = [
-        (_time(each.time), kind, f"{each.hub}/{each.partition}/{each.offset}" if each.hub else "-", each.reason)
-        for each, kind in sorted(found, key=lambda pair: pair[0].time, reverse=True)
+        (_time(each.time), of, f"{each.hub}/{each.partition}/{each.offset}" if each.hub else "-", each.reason)
+        for each, of in found
     ]
+    for line in terminal.columns([("kind", "count", "meaning"), *totals], {0, 2}):
+        click.echo(line)
+    click.echo()
     for line in terminal.columns([("time", "kind", "event", "why"), *rows], {0, 1, 2, 3}):
         click.echo(line)
 
@@ -106,6 +121,19 @@ def start_job(name: str) -> None:
     job_registry().start(name)
 
 
+@click.command("restart")
+@click.argument("name")
+@click.option("--from", "start", required=True, metavar="TIME", help="last, now, or a time as 2024-05-01T11:00:00Z.")
+@one_line_errors
+def restart_job(name: str, start: str) -> None:
+    """Have workers begin the job NAME anew: its first row is that of TIME, or comes after the last that it wrote.
+
+    It makes its state again from the events that its hubs still have. Rows after TIME that were written before are
+    written again, and are added to boards again. A job that was stopped runs again.
+    """
+    job_registry().restart(name, start)
+
+
 @click.command("delete")
 @click.argument("name")
 @click.confirmation_option(
@@ -117,7 +145,7 @@ def delete_job(name: str) -> None:
     job_registry().delete(name)
 
 
-COMMANDS = (list_jobs, show_status, show_faults, put_job, stop_job, start_job, delete_job)
+COMMANDS = (list_jobs, show_status, show_faults, put_job, stop_job, start_job, restart_job, delete_job)
 
 
 def job_registry(creates: bool = False) -> JobRegistry:
@@ -133,7 +161,7 @@ class _Seen:
     def __init__(self, name: str, job: JobRecord, progress: JobProgress) -> None:
         self.name = name
         self.stopped = job.stopped
-        self.state, self.status, self.deliveries = progress
+        self.state, self.status, self.deliveries, self.reason = progress
 
     def row(self) -> tuple[str, ...]:
         if self.status is None:
@@ -150,13 +178,12 @@ class _Seen:
 
     def problems(self) -> Iterator[str]:
         if self.stopped is not None:
-            yield f"stopped at {_time(self.stopped)}: `wz job start {self.name}` lets it go on"
-        if self.status is not None and self.status.error is not None:
-            error = self.status.error
+            yield f"{self.reason}: `wz job start {self.name}` lets it go on"
+        elif self.reason is not None:
+            yield self.reason
+        error = None if self.status is None else self.status.error
+        if error is not None and error.message not in (self.reason or ""):
             yield f"{_time(error.time)}, task {error.task}: {error.message}"
-        for delivery in self.deliveries:
-            if delivery.error is not None:
-                yield f"{delivery.output} {'has stopped' if delivery.stopped else 'waits'}: {delivery.error}"
 
     def parts(self) -> Iterator[str]:
         """Yield the lines of tables: of what waits, if anything does, of the tasks and of the deliveries."""

@@ -30,8 +30,7 @@ from ..store import OUTAGES, Redis
 from ..store.client import RedisUnavailable, check_stores, hubs_client
 from ..store.outage_log import outages
 from ..store.pace import FIRST_WAIT, MAX_START_WAIT, Pace
-from ..windows.jobs.finding import JobFolders, RegisteredJobs
-from ..windows.jobs.job import Job
+from ..windows.jobs.finding import JobFinder
 from ..windows.jobs.registry import JobRegistry
 from ..windows.jobs.upgrade import rename_keys
 from ..work.board_tasks import board_work
@@ -72,15 +71,10 @@ def worker() -> None:
         until_there(lambda: _warn_of_lost_relays(hubs))
     registry = JobRegistry(client, hubs, boards)
     until_there(lambda: rename_keys(registry))
-    folders = JobFolders(settings.jobs, registry.load, registry.stopped) if settings.jobs is not None else None
-    registered = RegisteredJobs(registry, lambda name, definition: Job.of(name, definition, hubs.redis, hubs, boards))
-
-    def jobs() -> list[Job]:
-        return [*(folders.jobs() if folders else ()), *registered.jobs()]
+    jobs = JobFinder(registry, settings.jobs)
 
     def attach() -> None:
-        for job in jobs():
-            job.attach()
+        jobs.jobs()
         for relay in relays.tasks():
             relay.attach()
 
@@ -90,7 +84,7 @@ def worker() -> None:
     others: list[Task] = [Retention(hubs), History(hubs, registry), Player(Demo(hubs, registry, boards)), runner]
 
     def find() -> list[Task]:
-        its_jobs = [task for job in jobs() for task in job.workers]
+        its_jobs = [task for job in jobs.jobs() for task in job.workers]
         return [*its_jobs, *relays.tasks(), *others]
 
     logger.info("%s", ", ".join(sorted({task.name for task in until_there(find)})))

@@ -12,7 +12,7 @@ from ..hub.relay_route import Switch
 from ..store import Redis
 from ..store.server_status import ServerStatus
 from ..windows.jobs.outputs import DeliveryStatus
-from ..windows.jobs.registry import State
+from ..windows.jobs.states import State
 from ..windows.language.ticks import TICKS_PER_SECOND, from_unix_ms, isoformat, parse
 from ..windows.operators.faults import BOARD_NULL
 from .history import Sample, job_subject, spans
@@ -145,7 +145,7 @@ def _full(now: Overview, one: HubNow) -> Iterator[Item]:
     holds = f"holds {size(-held)} of its {size(cap)}"
     reader = "Its relay" if group == GROUP else f"The group {group}"
     if job is not None:
-        stopped = job.progress.state is State.STOPPED
+        stopped = job.progress.state in (State.STOPPED, State.NO_WORKER)
         reader = f"The job {job.name} is {'stopped' if stopped else 'behind'} and"
         action, where, name = f"See the job {job.name}", Where.JOB, job.name
     else:
@@ -209,7 +209,7 @@ def _relay(now: Overview, one: HubNow) -> Iterator[Item]:
 
 
 def _job(now: Overview, one: JobNow, span: tuple[Sample, Sample] | None) -> Iterator[Item]:
-    state, status, deliveries = one.progress
+    state, status, deliveries, reason = one.progress
     lag = status.lag if status else 0
 
     def item(level: Level, kind: str, text: str, why: str, action: str = "See the job") -> Item:
@@ -217,13 +217,16 @@ def _job(now: Overview, one: JobNow, span: tuple[Sample, Sample] | None) -> Iter
 
     yield from (item(*_delivery(delivery)) for delivery in deliveries if delivery.error is not None)
     if state is State.FAILED and not any(delivery.stopped for delivery in deliveries):
-        error = status.error.message if status and status.error else "It can't begin"
-        yield item(Level.ACT, "failed", f"Job {one.name} has failed; {wait(lag)} for it.", f"{cut(error)}.")
-    elif state is State.STOPPED and one.record.stopped is not None:
-        if lag:
+        yield item(Level.ACT, "failed", f"Job {one.name} has failed; {wait(lag)} for it.", f"{cut(reason or '')}.")
+    elif state is State.DEGRADED and status is not None and status.failing:
+        yield item(
+            Level.ACT, "degraded", f"A part of the job {one.name} fails; {wait(lag)} for it.", f"{cut(reason or '')}."
+        )
+    elif state is State.STOPPED:
+        if lag and one.record.stopped is not None:
             text = f"Job {one.name} is stopped since {one.record.stopped[11:16]}, and {wait(lag)} for it."
             yield item(Level.LOOK, "stopped", text, "Its hubs keep them until it has read them.", "Start or delete it")
-    elif state is State.STOPPED and now.is_worked:
+    elif state is State.NO_WORKER and now.is_worked:
         text = f"No worker runs the job {one.name}."
         why = f"Nobody has stopped it; {wait(lag)} for it."
         yield item(Level.LOOK, "not run", text, why)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +22,7 @@ from ..hub.log import Hub
 from ..store import Redis
 from ..windows.engine.engine import Engine, ExchangeRow, OutputRow
 from ..windows.engine.event_times import EARLY_TOLERANCE
-from ..windows.engine.input_rows import InputError, InputRows, rows_of
+from ..windows.engine.input_rows import EventReader, InputRows
 from ..windows.jobs.definition import Definition
 from ..windows.jobs.job_toml import (
     BoardConfig,
@@ -40,7 +39,7 @@ from ..windows.jobs.prepare import prepare
 from ..windows.language.syntax import Session, Sliding
 from ..windows.language.ticks import END, from_unix_ms, isoformat, to_unix_ms
 from ..windows.language.values import lookup, to_json
-from ..windows.operators.faults import INPUT, Faults, Timed
+from ..windows.operators.faults import Faults, Timed
 from ..windows.planning import nodes
 from ..windows.planning.lineage import key_columns
 from ..windows.planning.nodes import Plan
@@ -153,18 +152,13 @@ def _of_input(
     found: Outcome, plan: Plan, config: JobConfig, name: str, hub: Hub, stored: StoredEvent, faults: _Told
 ) -> None:
     inputs = InputRows(plan.streams, name, config.policies, faults)
+    reader = EventReader(plan.names)
     processed = from_unix_ms(stored.enqueued_ms)
     if any(stream.timestamp for stream in plan.streams if stream.input == name):
         faults.silent = True
-        for earlier in _before(found, config, hub, stored):
-            with suppress(InputError):
-                inputs.by_stream(rows_of(earlier, processed, plan.names))
+        inputs.by_stream(reader.rows(_before(found, config, hub, stored), processed, faults))
         faults.silent = False
-    try:
-        rows = rows_of(stored, processed, plan.names)
-    except InputError as exc:
-        faults.report(INPUT, exc)
-        return
+    rows = reader.rows([stored], processed, faults)
     found.is_cut |= len(rows) > RECORDS
     ours = _followed(plan)
     engine = Engine(plan, faults, nodes=ours)

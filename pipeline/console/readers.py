@@ -11,8 +11,8 @@ from ..hub.relay_route import Switch
 from ..hub.relay_status import PartitionStatus
 from ..hub.runtime import GroupRuntime
 from ..store.offsets import order
-from ..windows.jobs.registry import State
 from ..windows.jobs.reports import JobStatus, place_of
+from ..windows.jobs.states import State
 from .overview import HubNow, JobNow
 
 _ORDER = ("relay", "job", "client")
@@ -122,6 +122,5 @@ def _relay(one: HubNow) -> tuple[str | None, str | None, frozenset[str]]:
 def _job(job: JobNow | None) -> tuple[str | None, str | None, frozenset[str]]:
     if job is None:
         return None, None, frozenset()
-    error = job.progress.status.error if job.progress.status else None
-    why = error.message if error is not None and job.progress.state is State.FAILED else None
+    why = job.progress.reason if job.progress.state in (State.FAILED, State.DEGRADED) else None
     return str(job.progress.state), why, frozenset()

@@ -24,6 +24,7 @@ nothing new comes in, what jobs write is made from what is there: it ends with i
     a hub is deleted; a declared one is made       the same, UNLINK
     a job begins anew                              windows/jobs/begin.py: `execute`
     a job's task commits, reports, publishes       windows/jobs: `execute`, `write`, `OPENING`
+    rows are added to outputs and outboxes         stream_entries.py, in a task's commit: `execute` knows its script
     an outbox gives its rows to the receiver       windows/jobs/outputs/outbox.py: `execute`
     a job of a folder is found; a job is deleted   windows/jobs/registry.py: `execute`
     an output, a board, or a member is deleted     windows/jobs/outputs/stream.py, boards/delete.lua, boards/update.lua:
@@ -53,15 +54,17 @@ from redis.client import Pipeline
 from redis.exceptions import OutOfMemoryError
 
 from .scripts import OPENING, SCRIPT_NAMES
+from .stream_entries import ADD_ENTRIES, adds_entries
 
 # KEYS[1] a key; ARGV[1] the name of a command, ARGV[2..] what comes after the key.
 _ONE = OPENING + "return redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))\n"
 
 # KEYS[1] a hash; ARGV[1] how many of its fields were read; for each its name, and '' if it was not there, or '=' and
-# the value; then for each command the number of its words, and these. Returns the replies, which may be errors, or
-# nothing if a field has another value now: then nothing was done.
+# the value; then for each command the number of its words, and these; ADD is for what `add_entries` takes. Returns the
+# replies, which may be errors, or nothing if a field has another value now: then nothing was done.
 _ALL = (
     OPENING
+    + ADD_ENTRIES
     + """
 local at = 2
 for _ = 1, ARGV[1] do
@@ -72,7 +75,8 @@ end
 local replies = {}
 while at <= #ARGV do
   local last = at + tonumber(ARGV[at])
-  replies[#replies + 1] = redis.pcall(unpack(ARGV, at + 1, last))
+  local run = ARGV[at + 1] == 'ADD' and add_entries or redis.pcall
+  replies[#replies + 1] = run(unpack(ARGV, at + (run == add_entries and 2 or 1), last))
   at = last + 1
 end
 return replies
@@ -113,14 +117,14 @@ def execute(
 
     `read` are the fields on which it depends, as they were read while the hash was watched. If one command fails, the
     others take effect all the same, and its error is raised or, without `raise_on_error`, among the replies. Raises
-    `WatchError` if the hash was changed, or `OutOfMemoryError` if memory is full and one of the commands is a script;
-    then nothing was done.
+    `WatchError` if the hash was changed, or `OutOfMemoryError` if memory is full and one of the commands is a script
+    other than that of `queue_entries`; then nothing was done.
     """
     commands = [args for args, _ in pipe.command_stack]
     try:
         return list(pipe.execute(raise_on_error=raise_on_error))
     except OutOfMemoryError:
-        if any(command[0] in _NOT_IN_SCRIPTS for command in commands):
+        if any(command[0] in _NOT_IN_SCRIPTS and not adds_entries(command) for command in commands):
             raise
     words: list[Any] = [len(read)]
     for name, value in read.items():
@@ -137,6 +141,9 @@ def execute(
 
 
 def _words(command: Sequence[Any]) -> list[Any]:
+    if adds_entries(command):
+        _, _, _, *arguments = command  # the name, the text, and the number of keys
+        return [1 + len(arguments), "ADD", *arguments]
     name, *others = command
     named = str(name).split()  # redis-py has names of two words
     return [len(named) + len(others), *named, *others]

@@ -4,8 +4,8 @@ The parser reads here what may be an argument, the planner and explain the kind 
 are similar and what to write instead, and docs/windows.md its lists. The code that computes a function is elsewhere,
 under its name in upper case: that of scalar functions in expressions/scalar/, of aggregates in
 operators/aggregates/calls.py, of analytic functions in operators/analytic.py, of windows in language/window_parser.py,
-of system functions in planning/compiler.py. To add a function, add its entry and its code; a test checks that each has
-both. A window needs more than these two:
+of functions after APPLY in operators/elements.py, of system functions in planning/compiler.py. To add a function, add
+its entry and its code; a test checks that each has both. A window needs more than these two:
 
     language/syntax.py        a class of its own, in `Window`
     language/parser.py        its grammar, in the head
@@ -30,9 +30,10 @@ CAST = "CAST"
 TRY_CAST = "TRY_CAST"
 """Functions that parts of the language other than their own code must know, in upper case."""
 
-Kind = Literal["scalar", "cast", "aggregate", "analytic", "window", "system", "unsupported", "foreign"]
+Kind = Literal["scalar", "cast", "aggregate", "analytic", "window", "system", "applied", "unsupported", "foreign"]
 """What a function works on: `scalar` and `cast` on one row, `aggregate` on the rows of a group, `analytic` on a row and
-earlier ones. A `window` is an item of GROUP BY; a `system` function gives what the engine itself knows.
+earlier ones. A `window` is an item of GROUP BY, an `applied` function stands after APPLY and gives rows; a `system`
+function gives what the engine itself knows.
 
 `unsupported` are functions of Stream Analytics that do not exist here, `foreign` are functions of other SQLs.
 """
@@ -47,11 +48,12 @@ class Function:
     (an expression, or also a star) or must be (a unit of time, or an interval, which is a unit and a number).
 
     For aggregates: with `distinct`, it takes DISTINCT; with `ordered`, it needs OVER (ORDER BY ...); with `moving`, it
-    is analytic if it has OVER (LIMIT DURATION ...); with `whole_row` arguments it gives whole rows.
+    is analytic if it has OVER (LIMIT DURATION ...); with `whole_row` arguments it gives whole rows. After APPLY, each
+    record has the columns that it `gives`.
 
     `family` is its heading in the documentation, `short` another way to write its name, and `instead` what to write if
-    the function does not exist here. Casts and windows have a grammar of their own, so the table does not describe
-    their arguments.
+    the function does not exist here. Casts, windows and APPLY have a grammar of their own, so the table does not
+    describe their arguments.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Function:
     ordered: bool = False
     moving: bool = False
     whole_row: int | None = None
+    gives: tuple[str, str] = ("", "")
     short: str = ""
     instead: str = ""
 
@@ -142,6 +145,8 @@ _TABLE = (
     Function("COALESCE", "scalar", "Records, any", 2, None),
     Function("GETARRAYELEMENT", "scalar", "Records, any", 2, 2),
     Function("GETARRAYLENGTH", "scalar", "Records, any"),
+    Function("GetArrayElements", "applied", "Records, any", gives=("ArrayIndex", "ArrayValue")),
+    Function("GetRecordProperties", "applied", "Records, any", gives=("PropertyName", "PropertyValue")),
     Function("GETRECORDPROPERTYVALUE", "scalar", "Records, any", 2, 2),
     Function("GETTYPE", "scalar", "Records, any"),
     Function("JSON_PARSE", "scalar", "Records, any"),
@@ -158,17 +163,15 @@ _TABLE = (
     Function("Window", "window", "Windows"),
     Function("System.Window", "system", "Windows", 0, 0),
     # Functions of Stream Analytics that do not exist here
-    Function("GETARRAYELEMENTS", "unsupported", instead="send an event for each element"),
-    Function("GETRECORDPROPERTIES", "unsupported", instead="send an event for each element"),
     Function("ANOMALYDETECTION_SPIKEANDDIP", "unsupported", instead="STDEV over a window"),
     Function("ANOMALYDETECTION_CHANGEPOINT", "unsupported", instead="STDEV over a window"),
-    Function("CREATEPOINT", "unsupported"),
-    Function("CREATELINESTRING", "unsupported"),
-    Function("CREATEPOLYGON", "unsupported"),
-    Function("ST_DISTANCE", "unsupported"),
-    Function("ST_INTERSECTS", "unsupported"),
-    Function("ST_OVERLAPS", "unsupported"),
-    Function("ST_WITHIN", "unsupported"),
+    Function("CREATEPOINT", "unsupported", instead="BETWEEN of latitude and longitude"),
+    Function("CREATELINESTRING", "unsupported", instead="BETWEEN of latitude and longitude"),
+    Function("CREATEPOLYGON", "unsupported", instead="BETWEEN of latitude and longitude"),
+    Function("ST_DISTANCE", "unsupported", instead="BETWEEN of latitude and longitude"),
+    Function("ST_INTERSECTS", "unsupported", instead="BETWEEN of latitude and longitude"),
+    Function("ST_OVERLAPS", "unsupported", instead="BETWEEN of latitude and longitude"),
+    Function("ST_WITHIN", "unsupported", instead="BETWEEN of latitude and longitude"),
     Function(
         "GETMETADATAPROPERTYVALUE",
         "unsupported",

@@ -15,12 +15,14 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     window gives its keys and results by place. `time` is System.Timestamp(), in ticks. `arrival` orders the rows of the
     same time: no two rows of an operator have the same time and arrival, and neither depends on the order in which
     partitions are read. `arrival` is (partition, sequence number, place in the body) for a row of an input, and the
-    group for a row of a window.
+    group for a row of a window. `event` is the event that the row of an input was read from, if the query asks for what
+    it says of itself (planning/metadata.py); it is no part of a state.
     """
 
     columns: Any
     time: int
     arrival: tuple[Any, ...]
+    event: Any = None
 
 
 Evaluate = Callable[[Row], Any]

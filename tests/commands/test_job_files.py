@@ -193,8 +193,8 @@ def test_test_names_what_it_did_not_compare_and_what_went_wrong_with_events(toll
 
     first, late, out_of_order = result.stdout.splitlines()
     assert first == "out_of_order: ok, 2 rows of PerBooth (Passages, Expired not compared)"
-    assert late.startswith("  late_events: 1, the first: an event of 2024-05-01T08:02:00.0000000Z arrived at ")
-    assert out_of_order.startswith("  out_of_order_events: 1, the first: ")
+    assert late.startswith("  late_adjusted: 1, the first: an event of 2024-05-01T08:02:00.0000000Z arrived at ")
+    assert out_of_order.startswith("  out_of_order_adjusted: 1, the first: ")
 
 
 @pytest.mark.parametrize(
@@ -267,6 +267,52 @@ def test_the_line_of_an_expected_file_that_is_not_json_is_named(toll: Path) -> N
     (toll / "tests" / "one_car" / "Passages.ndjson").write_text("{}\n?\n")
 
     assert "Passages.ndjson: line 2 is not JSON" in wz_job("test", toll).stderr
+
+
+# -- warnings ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def doubtful(tmp_path: Path) -> Path:
+    """A job with an alias in WHERE, and a column that only one case has."""
+    (tmp_path / "query.asaql").write_text("SELECT a * 2 AS y, b, c\nFROM I WHERE y > 4 OR a > 0")
+    (tmp_path / "job.toml").write_text('[inputs.I]\nhub = "h"\n[outputs.output]\ntype = "stream"\n')
+    event = '"EventEnqueuedUtcTime": "2024-05-01T00:00:00Z"'
+    for case, columns in {"one": '"A": 1, "b": null', "two": '"a": 1, "b": 2'}.items():
+        (tmp_path / "tests" / case).mkdir(parents=True)
+        (tmp_path / "tests" / case / "I.ndjson").write_text(f"{{{columns}, {event}}}\n")
+        (tmp_path / "tests" / case / "output.ndjson").write_text("")
+    (tmp_path / "tests" / "two" / "I.ndjson").write_text(f'{{"a": 1, {event}}}\n{{"a": 2, "c": 1, {event}}}\n')
+    return tmp_path
+
+
+def test_run_and_test_warn_of_what_the_query_may_not_mean_and_of_columns_that_no_event_has(doubtful: Path) -> None:
+    alias = "warning: 2:14: y is here a column of I, and not what SELECT calls y"
+
+    of_one = wz_job("run", doubtful, "--input", f"I={doubtful / 'tests' / 'one' / 'I.ndjson'}").stderr
+    of_all = wz_job("test", doubtful).stderr
+
+    assert alias in of_one
+    assert "  FROM I WHERE y > 4 OR a > 0\n               ^\n" in of_one
+    assert "warning: 1:23: none of 1 events of I has a column c\n" in of_one
+    assert "a column b" not in of_one, "it is there, as NULL"
+    assert "a column a" not in of_one, "names ignore case"
+    assert of_all.count(alias) == 1
+    assert "none of 3 events of I has a column y" in of_all
+    assert "a column c" not in of_all, "the second case has it"
+
+
+def test_explain_shows_the_warnings_that_need_no_events_and_the_names_that_were_given(doubtful: Path) -> None:
+    (doubtful / "query.asaql").write_text("SELECT a * 2, UPPER(b)\nFROM I j WHERE k.y > 4 OR y > 1")
+    assert (
+        "Columns without AS:\n  output.col1 = a * 2\n  output.upper = UPPER(b)\n" in wz_job("explain", doubtful).stdout
+    )
+
+    (doubtful / "query.asaql").write_text("SELECT a * 2 AS y FROM I WHERE y > 4")
+    assert "warning: 1:32: y is here a column of I" in wz_job("explain", doubtful).stdout
+    (warned,) = msgspec.json.decode(wz_job("explain", doubtful, "--format", "json").stdout)["warnings"]
+    assert (warned["line"], warned["column"]) == (1, 32)
+    assert warned["excerpt"] == "  SELECT a * 2 AS y FROM I WHERE y > 4\n" + " " * 33 + "^"
 
 
 # -- explain ----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import redis as redis_py
 from click.testing import CliRunner, Result
@@ -14,7 +15,7 @@ from pipeline.commands.job import job as command
 from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
-from pipeline.windows.jobs.finding import RegisteredJobs
+from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.registry import JobRegistry
@@ -46,13 +47,16 @@ def wz(hubs: Hubs, settings: Settings) -> Wz:
 @pytest.fixture
 def work(redis: redis_py.Redis, hubs: Hubs) -> Iterator[Callable[[], None]]:
     """Do what a worker does, until there is nothing to do."""
-    found = RegisteredJobs(JobRegistry(redis, hubs), lambda name, definition: Job.of(name, definition, redis, hubs))
+    found = JobFinder(JobRegistry(redis, hubs))
 
     ran: list[Job] = []
 
     def turns() -> None:
-        for job in found.jobs():
-            ran.append(job)
+        jobs = found.jobs()
+        for job in set(ran).difference(jobs):
+            job.stop()
+        ran[:] = jobs
+        for job in jobs:
             run(job)
 
     yield turns
@@ -71,7 +75,7 @@ def test_a_job_is_put_listed_run_watched_and_deleted(
     assert wz("put", JOB).output == "made\n"
     assert wz("put", JOB).output == "changed\n"
     assert rows(wz("list")) == [["job", "of"], ["context_reward", "put"]]
-    assert rows(wz("status"))[1] == ["context_reward", "stopped", "-", "-", "-", "-"]
+    assert rows(wz("status"))[1] == ["context_reward", "no_worker", "-", "-", "-", "-"]
 
     hubs["events"].append([event(columns) for _, columns in EVENTS])
     work()
@@ -107,11 +111,15 @@ def test_the_last_faults_of_a_job_are_shown(wz: Wz, hubs: Hubs, work: Callable[[
     hubs["events"].append([Event(b"not JSON")], partition=1)
     work()
 
-    (_, (time, kind, event, *why)) = rows(wz("faults", "plain"))
+    (_, total, _, _, (time, kind, event, *why)) = rows(wz("faults", "plain"))
+    assert total[:2] == ["input_errors", "1"]
     assert (kind, event.rpartition("/")[0]) == ("input_errors", "events/1")
     assert time.endswith("Z")
     assert " ".join(why).startswith("the body is not JSON")
     assert "there is no job 'none'" in wz("faults", "none").output
+    (line,) = wz("faults", "plain", "--json", "--kind", "input_errors").output.splitlines()
+    assert msgspec.json.decode(line)["body"] == "not JSON"
+    assert wz("faults", "plain", "--json", "--kind", "row_errors").output == ""
 
 
 def test_a_job_is_stopped_and_started(wz: Wz, work: Callable[[], None]) -> None:
@@ -125,6 +133,22 @@ def test_a_job_is_stopped_and_started(wz: Wz, work: Callable[[], None]) -> None:
     wz("start", "context_reward")
     work()
     assert rows(wz("status"))[1][1] == "running"
+
+
+def test_a_job_is_restarted(
+    redis: redis_py.Redis, wz: Wz, hubs: Hubs, work: Callable[[], None], tmp_path: Path
+) -> None:
+    wz("put", write_job(tmp_path / "plain", "SELECT n INTO Out FROM Input", '[inputs.Input]\nhub = "events"\n'))
+    hubs["events"].append([Event(b'{"n": 1}')])
+    work()
+    wz("stop", "plain")
+    work()
+    assert wz("restart", "plain", "--from", "2024-05-01T11:00:00Z").exit_code == 0
+    work()
+
+    assert len(StreamOutput(redis, "Out").read()) == 2
+    refused = wz("restart", "plain", "--from", "noon")
+    assert (refused.exit_code, "start: 'noon' is not" in refused.output) == (1, True)
 
 
 def test_an_error_in_the_query_is_shown_with_its_line(wz: Wz, tmp_path: Path) -> None:
@@ -153,7 +177,7 @@ def test_a_job_that_fails_says_why(wz: Wz, hubs: Hubs, work: Callable[[], None])
 
     assert rows(wz("status"))[1][:2] == ["context_reward", "failed"]
     assert "context_reward: " in output
-    assert "task begin: " in output
+    assert "there is no hub 'events'" in output
 
 
 @pytest.mark.parametrize(
@@ -164,6 +188,7 @@ def test_a_job_that_fails_says_why(wz: Wz, hubs: Hubs, work: Callable[[], None])
         ),
         pytest.param(("stop", "nothing"), "there is no job 'nothing'", id="stop"),
         pytest.param(("start", "nothing"), "there is no job 'nothing'", id="start"),
+        pytest.param(("restart", "nothing", "--from", "last"), "there is no job 'nothing'", id="restart"),
         pytest.param(("delete", "nothing", "--yes"), "there is no job 'nothing'", id="delete"),
     ],
 )

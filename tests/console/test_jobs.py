@@ -18,8 +18,9 @@ from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
+from pipeline.windows.jobs import keys
 from pipeline.windows.jobs.definition import Definition
-from pipeline.windows.jobs.finding import RegisteredJobs
+from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.outputs import list_outputs
 from pipeline.windows.jobs.registry import JobRegistry
@@ -91,7 +92,7 @@ Work = Callable[[], None]
 def work(registry: JobRegistry) -> Iterator[Work]:
     """Do what a worker does, until there is nothing more to do."""
     found: set[Job] = set()
-    jobs = RegisteredJobs(registry, lambda name, made: Job.of(name, made, registry.redis, registry.hubs, beat=0.0))
+    jobs = JobFinder(registry, beat=0.0)
 
     def work() -> None:
         for job in jobs.jobs():
@@ -120,9 +121,10 @@ def test_the_list_says_how_far_each_job_is(person: Person, registry: JobRegistry
     registry.put("halted", Definition("SELECT k INTO Third FROM Input", {
         **DOCUMENT, "outputs": {"Third": {"type": "stream"}}, "boards": []}))  # fmt: skip
     registry.stop("halted")
+    registry.redis.delete(keys.LOOKED)  # as time would
     text = person.get("/console/jobs")
 
-    assert re.search(r"daily runs 0 \S+ \S+ 00:00:00 3 \u2013 1 ", text)
+    assert re.search(r"daily degraded 0 \S+ \S+ 00:00:00 3 \u2013 1 ", text)
     assert f"idle no worker {' '.join(6 * [NONE])}" in text
     assert "halted stopped" in text
 

@@ -116,7 +116,7 @@ def test_a_late_event_says_so_and_is_where_its_new_time_puts_it(hub: Hub) -> Non
     send(hub, NOON + 60_000, b'{"t": "2024-05-01T12:00:00Z"}')
 
     found = of(hub, definition(LATE))
-    assert [kind for kind, _ in found.faults] == ["late_events"]
+    assert [kind for kind, _ in found.faults] == ["late_adjusted"]
     assert [isoformat(time)[11:19] for time in found.times] == ["12:00:55"]
     assert ends(found) == ["12:01:00"]
     dropped = of(hub, definition(LATE, time={"action": "drop"}))
@@ -127,7 +127,7 @@ def test_an_event_out_of_order_is_told_from_those_before_it(hub: Hub) -> None:
     send(hub, NOON + 10_000, b'{"t": "2024-05-01T12:00:09Z"}', b'{"t": "2024-05-01T12:00:06Z"}')
 
     found = of(hub, definition(LATE), 1)
-    assert [kind for kind, _ in found.faults] == ["out_of_order_events"]
+    assert [kind for kind, _ in found.faults] == ["out_of_order_adjusted"]
     assert [isoformat(time)[11:19] for time in found.times] == ["12:00:09"]
     assert found.is_sure
     assert of(hub, definition(LATE), 0).faults == []

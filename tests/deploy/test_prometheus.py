@@ -117,7 +117,7 @@ def test_what_was_done_is_counted() -> None:
         ("wz_job_rows_total", "copies", "Rows"): 1,
         ("wz_job_events_total", "copies"): 1,
         ("wz_job_lag_events", "copies"): 0,
-        ("wz_job_faults_total", "copies", "late_events"): 0,
+        ("wz_job_faults_total", "copies", "late_adjusted"): 0,
         ("wz_job_delivered_rows_total", "copies", "Rows"): 1,
         ("wz_job_delivery_stopped", "copies", "Rows"): 0,
         ("wz_dead_letters", "events", "0"): 1,

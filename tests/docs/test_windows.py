@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,6 +24,7 @@ from wz.cli import main
 
 from ..client import validated
 from ..stack import REPOSITORY, ROOT, process, token
+from ..windows.language.reference_blocks import blocks
 from ..windows.support.example import EVENTS, JOB, WINDOWS
 from ..windows.support.run import run as run_query
 from .commands_of_pages import Run, curl, mistakes
@@ -72,6 +74,20 @@ def test_the_page_lists_the_functions_that_there_are_and_that_there_are_not() ->
     assert f"\n{function_table()}\n\n" in there_is, f"docs/windows.md should have this table:\n{function_table()}"
     for row in unsupported_rows():
         assert f"{row}\n" in there_is_not, f"docs/windows.md should have a row that ends with: {row}"
+
+
+def test_the_page_counts_the_blocks_of_the_reference() -> None:
+    counts = Counter(block.verdict for block in blocks())
+    (sentence,) = re.findall(
+        r"Of the (\d+) blocks.*?(\d+) plan, (\d+) are refused.*?in (\d+) the", PAGE.read_text(), re.S
+    )
+
+    assert tuple(map(int, sentence)) == (
+        counts.total(),
+        counts["plans"],
+        counts["refused"],
+        counts["mistaken"] + counts["fragment"],
+    )
 
 
 def test_the_drawing_of_the_example_has_its_rows() -> None:

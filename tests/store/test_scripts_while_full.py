@@ -34,6 +34,7 @@ from pipeline.hub.share import Share
 from pipeline.store import OutOfMemoryError, while_full
 from pipeline.store.lease import Lease
 from pipeline.store.scripts import Script
+from pipeline.store.stream_entries import queue_entries
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.outputs.stream import declare_outputs
 from pipeline.work.runner import TaskRunner
@@ -275,6 +276,17 @@ def outputs(client: redis_py.Redis) -> Callable[[], object]:
     return change
 
 
+def rows_of_an_output(client: redis_py.Redis) -> Callable[[], object]:
+    client.xadd("rows", {"e": "", "r": "{}"})
+
+    def add() -> None:
+        pipe = client.pipeline()
+        queue_entries(pipe, "rows", ("e", "r"), ["", "{}"])
+        pipe.execute()
+
+    return add
+
+
 def one_write(client: redis_py.Redis) -> Callable[[], object]:
     client.hset("hash", "field", "1")
     return lambda: (
@@ -290,6 +302,7 @@ RUNS: list[tuple[str, Prepare | None]] = [
     ("pipeline.store.while_full._ONE", one_write),
     ("pipeline.store.while_full._REPLACE", one_write),
     ("pipeline.store.while_full._ALL", None),  # test_while_full.py
+    ("pipeline.store.stream_entries._ADD", rows_of_an_output),
     ("pipeline.hub.share._ANNOUNCE", worker),
     ("retention.lua", old_events),
     ("throughput.lua", give_back),

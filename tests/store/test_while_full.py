@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 import redis as redis_py
 from redis.exceptions import OutOfMemoryError
@@ -9,6 +11,7 @@ from redis.exceptions import OutOfMemoryError
 from pipeline.store import WatchError, while_full
 from pipeline.store.lease import Lease
 from pipeline.store.scripts import OPENING
+from pipeline.store.stream_entries import queue_entries
 
 from ..full import full
 
@@ -71,13 +74,18 @@ def test_a_transaction_is_done_whole(redis: redis_py.Redis, is_full: bool) -> No
         pipe.incr("other")
         pipe.xadd("stream", {"f": "v"}, maxlen=5)
         pipe.delete("gone")
+        queue_entries(pipe, "stream", ("e", "r"), ["", "1", "now", "2"], most=1000)
+        queue_entries(pipe, "other", ("e",), [""])
         replies = while_full.execute(redis, pipe, "hash", read, raise_on_error=False)  # type: ignore[arg-type]
 
     assert replies[0] == 0
     assert isinstance(replies[1], redis_py.ResponseError)
     assert replies[3] == 1
     assert redis.hget("hash", "was") == b"\x002"
-    assert redis.xlen("stream") == 1
+    assert replies[4] is None
+    assert isinstance(replies[5], redis_py.ResponseError)
+    entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", redis.xrange("stream"))
+    assert [fields for _, fields in entries] == [{b"f": b"v"}, {b"e": b"", b"r": b"1"}, {b"e": b"now", b"r": b"2"}]
 
 
 @pytest.mark.parametrize("is_full", [False, True])

@@ -17,6 +17,7 @@ from pipeline.windows.language.tokens import QueryError
 from pipeline.windows.language.window_parser import WINDOWS
 from pipeline.windows.operators.aggregates import calls
 from pipeline.windows.operators.analytic import ANALYTIC
+from pipeline.windows.operators.elements import APPLIED
 
 from ..docs.language_tables import function_table
 from .support.run import planned, run
@@ -32,12 +33,13 @@ def test_each_function_has_code_and_each_code_an_entry() -> None:
     assert names_of("analytic") == set(ANALYTIC)
     assert names_of("window") == {*WINDOWS, "WINDOW", "WINDOWS"}
     assert names_of("system") == {TIMESTAMP, WINDOW}
+    assert names_of("applied") == set(APPLIED)
     assert names_of("cast") == {CAST, TRY_CAST}
 
 
 def test_the_grammar_has_each_window_and_each_cast() -> None:
     grammar = str(parser.__doc__)
-    spelt = [function.name for function in FUNCTIONS.values() if function.kind in ("window", "cast")]
+    spelt = [function.name for function in FUNCTIONS.values() if function.kind in ("window", "cast", "applied")]
 
     assert [name for name in spelt if not re.search(rf"\b{name}\b", grammar)] == []
     assert set(re.findall(r"\b\w+Window\b", grammar)) <= set(spelt)

@@ -17,7 +17,7 @@ from pipeline.console.words import cut, duration
 from pipeline.hub.relay import GROUP
 from pipeline.hub.relay_route import Switch
 from pipeline.windows.jobs.job_toml import BoardConfig, FileConfig, HubConfig, OutputConfig, WebhookConfig, config_of
-from pipeline.windows.jobs.registry import State
+from pipeline.windows.jobs.states import State
 
 from ..links import board_href, hub_href, job_href
 
@@ -136,10 +136,12 @@ def _job_tag(now: Overview, one: JobNow) -> Tag | None:
     match one.progress.state:
         case State.FAILED:
             return Tag("failed", "act")
-        case State.STOPPED if one.record.stopped is not None:
-            return Tag("stopped", "look" if one.progress.status and one.progress.status.lag else "")
         case State.STOPPED:
+            return Tag("stopped", "look" if one.progress.status and one.progress.status.lag else "")
+        case State.NO_WORKER:
             return Tag("no worker", "look")
+        case State.DEGRADED:
+            return Tag("degraded", "look")
     waiting = one.waiting
     if waiting is None:
         return None

@@ -16,7 +16,8 @@ from pipeline.windows.jobs.job_toml import BoardConfig, InvalidJob, JobConfig
 from pipeline.windows.jobs.opening import partition_counts
 from pipeline.windows.jobs.prepare import Prepared, prepare
 from pipeline.windows.jobs.record import JobRecord
-from pipeline.windows.jobs.registry import JobInUse, JobProgress, JobRegistry, State
+from pipeline.windows.jobs.registry import JobInUse, JobProgress, JobRegistry
+from pipeline.windows.jobs.states import State
 from pipeline.windows.language.ticks import parse, to_unix_ms
 from pipeline.windows.planning.topology import Topology, topology
 from wz import Request, Response
@@ -129,7 +130,7 @@ def _figures(request: Request, registry: JobRegistry, name: str, prepared: Prepa
     job, may = registry.get(name), access(request)
     progress = registry.progress(name, job)
     status = progress.status
-    outputs = [] if prepared is None else list(prepared.plan.outputs)
+    outputs = [] if prepared is None else list(prepared.config.outputs)
     config = None if prepared is None else prepared.config
     samples = history(registry.server, job_subject(name))
     chosen = request.args.get("output") or first_stream(config)
@@ -142,13 +143,13 @@ def _figures(request: Request, registry: JobRegistry, name: str, prepared: Prepa
     return {
         "name": name,
         "job": job,
-        "tag": tag(job, progress),
+        "tag": tag(progress),
         "progress": progress,
         "report": status,
         "may_manage": may.may(Right.MANAGE, "jobs", name),
         "window": window,
         "until": None if window is None or window.due is None else _until(window.due),
-        "why": _why(job, progress),
+        "why": _why(progress),
         "picture": picture(plan, status, seen) if plan is not None and status is not None else None,
         "outputs": outputs,
         "boards": _boards(config),
@@ -157,7 +158,7 @@ def _figures(request: Request, registry: JobRegistry, name: str, prepared: Prepa
         "rows": [(row.window_end, values_of(row, columns)) for row in rows[:SHOWN]],
         "columns": columns,
         "older": rows[SHOWN - 1].id if len(rows) > SHOWN else None,
-        "kinds": kinds_of(config, status, fault_examples(registry.redis, name)),
+        "kinds": kinds_of(status, fault_examples(registry.redis, name)),
         "minutes": minutes_of(samples, chosen, outputs),
         "rows_of": {} if status is None else status.rows,
     }
@@ -176,18 +177,19 @@ def _until(due: str) -> float:
     return to_unix_ms(parse(due)) - machine_time() * 1000
 
 
-def _why(job: JobRecord, progress: JobProgress) -> str:
-    """Say why a job may not go on, in one sentence; "" if it does."""
-    status = progress.status
-    if job.stopped is not None:
-        return "It is stopped: its hubs keep the events that it has not read, until it is started."
-    if progress.state is State.STOPPED:
-        return "No worker runs it: start one with `wz worker`."
-    if progress.state is State.FAILED:
-        return "It has failed, and is tried again and again."
-    if status is None:
-        return "A worker begins it within two seconds."
-    return ""
+def _why(progress: JobProgress) -> str:
+    """Say why a job may not go on, in a sentence or two; "" if it does."""
+    match progress.state, progress.reason:
+        case State.RUNNING, _:
+            return ""
+        case ((State.STOPPED | State.STOPPING), _):
+            return "It is stopped: its hubs keep the events that it has not read, until it is started."
+        case State.FAILED, reason:
+            return f"It has failed, and workers try it again and again: {reason}."
+        case State.DEGRADED, reason:
+            return f"It runs, but not as it should: {reason}."
+        case _, reason:
+            return f"{(reason or '')[:1].upper()}{(reason or '')[1:]}."
 
 
 def _divided(registry: JobRegistry, prepared: Prepared) -> Topology:

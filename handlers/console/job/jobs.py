@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pipeline.console.history import Sample, histories, job_subject, rates
 from pipeline.hub.rules import Right
 from pipeline.windows.jobs.record import JobRecord
-from pipeline.windows.jobs.registry import JobProgress, State
+from pipeline.windows.jobs.registry import JobProgress
 from pipeline.windows.jobs.reports import WaitingWindow
+from pipeline.windows.jobs.states import State
 from wz import Request, Response
 
 from ...services import services
@@ -33,7 +34,7 @@ class Row:
     @property
     def tag(self) -> tuple[str, str]:
         """The class of the state's tag, "" for none, and its word."""
-        return tag(self.record, self.progress)
+        return tag(self.progress)
 
     @property
     def next(self) -> WaitingWindow | None:
@@ -57,14 +58,16 @@ def jobs(request: Request) -> Response:
     return page(request, "jobs.html", rows=rows, may_make=may.may(Right.MANAGE, "jobs"))
 
 
-def tag(record: JobRecord, progress: JobProgress) -> tuple[str, str]:
+def tag(progress: JobProgress) -> tuple[str, str]:
     """Return what a job's tag says, and its class: "" for a job that runs as it should."""
     match progress.state:
         case State.FAILED:
             return "failed", "failed"
-        case State.STOPPED:
-            return ("", "stopped") if record.stopped is not None else ("look", "no worker")
-    return "", "runs"
+        case State.DEGRADED | State.NO_WORKER:
+            return "look", progress.state.replace("_", " ")
+        case State.RUNNING:
+            return "", "runs"
+    return "", str(progress.state)
 
 
 def rows_a_minute(samples: list[Sample]) -> float | None:

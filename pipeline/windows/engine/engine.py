@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
 from typing import Any
@@ -11,8 +11,8 @@ import msgspec
 
 from ..language.ticks import BEGINNING, isoformat
 from ..language.values import RowError
-from ..operators import analytic, join, reference
-from ..operators.faults import LATE, ROW, Faults
+from ..operators import analytic, elements, join, reference
+from ..operators.faults import LATE_DROPPED, ROW, Faults
 from ..operators.operator import Operator
 from ..operators.waiting import Waiting
 from ..operators.windowing import window_operator
@@ -47,7 +47,7 @@ class ExchangeRow(msgspec.Struct, frozen=True, gc=False):
 _AT_ONCE = 500
 
 Given = OutputRow | ExchangeRow
-_Take = Callable[[Sequence[Row]], None]
+_Take = Callable[[Sequence[Row]], object]
 
 
 class Engine:
@@ -141,6 +141,14 @@ class Engine:
             for take in self._readers[place]:
                 take(rows)
 
+    def _give_in_parts(self, place: int, rows: Iterable[Row]) -> int:
+        """Give rows that may be many, and are made while they are read; return how many there were."""
+        count, unread = 0, iter(rows)
+        while some := list(islice(unread, _AT_ONCE)):
+            count += len(some)
+            self._give(place, some)
+        return count
+
     def _taken(self) -> list[Given]:
         given, self._given = self._given, []
         return given
@@ -149,10 +157,7 @@ class Engine:
         """Advance all operators; return how many rows they gave, including rows for other operators."""
         count = 0
         for place, operator in self._operators.items():
-            rows = iter(operator.advance(time))
-            while some := list(islice(rows, _AT_ONCE)):
-                count += len(some)
-                self._give(place, some)
+            count += self._give_in_parts(place, operator.advance(time))
         self.closed = time
         return count
 
@@ -172,6 +177,9 @@ class Engine:
             case nodes.ReferenceJoin():
                 pairs = self._reference_join(node).pairs
                 yield self._each(place, lambda rows: [pair for row in rows for pair in pairs(row)])
+            case nodes.Apply():
+                apply = elements.Elements(node.is_outer, node.function, node.of.evaluate, node.depth, self._faults)
+                yield lambda rows: self._give_in_parts(place, apply.rows(rows))
             case nodes.Union():
                 for branch in range(len(node.sources)):
                     yield self._each(place, _branch(branch))
@@ -191,7 +199,7 @@ class Engine:
                     message = (
                         f"a row of {isoformat(row.time)} came when windows up to {isoformat(self.closed)} had closed"
                     )
-                    self._faults.report(LATE, message, row)
+                    self._faults.report(LATE_DROPPED, message, row)
                 rows = [row for row in rows if row.time > self.closed]
             operator.feed(port, rows)
 

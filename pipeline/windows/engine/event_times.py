@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..language.ticks import BEGINNING, TICKS_PER_MINUTE, TICKS_PER_SECOND, isoformat
-from ..operators.faults import EARLY, LATE, OUT_OF_ORDER, Faults
+from ..operators.faults import DISORDER_ADJUSTED, DISORDER_DROPPED, EARLY, LATE_ADJUSTED, LATE_DROPPED, Faults
 from ..row import Row
 
 #: Ticks by which the time of an event may be after its arrival. Stream Analytics has no setting for this either.
@@ -60,6 +60,8 @@ class EventTimes:
         self._late = policies.late
         self._out_of_order = policies.out_of_order
         self._is_dropping = policies.action == "drop"
+        self._late_kind = LATE_DROPPED if self._is_dropping else LATE_ADJUSTED
+        self._disorder_kind = DISORDER_DROPPED if self._is_dropping else DISORDER_ADJUSTED
         self._faults = faults
         self._clock = BEGINNING
         self._highest = BEGINNING
@@ -77,13 +79,13 @@ class EventTimes:
             self._report(EARLY, time, f"arrived at {isoformat(arrival)}", row)
             return None
         if self._late is not None and time < arrival - self._late:
-            self._report(LATE, time, f"arrived at {isoformat(arrival)}", row)
+            self._report(self._late_kind, time, f"arrived at {isoformat(arrival)}", row)
             if self._is_dropping:
                 return None
             time = arrival - self._late
         highest = self._highest if self._by_key is None else self._by_key.get(key, BEGINNING)
         if time < highest - self._out_of_order:
-            self._report(OUT_OF_ORDER, time, f"came after one of {isoformat(highest)}", row)
+            self._report(self._disorder_kind, time, f"came after one of {isoformat(highest)}", row)
             if self._is_dropping:
                 return None
             time = highest - self._out_of_order

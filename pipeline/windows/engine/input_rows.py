@@ -3,70 +3,147 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from operator import attrgetter
 from typing import Any
-
-import msgspec
 
 from ...hub.event import StoredEvent
 from ..expressions.casts import to_datetime
 from ..language.ticks import BEGINNING, from_unix_ms
-from ..language.values import Datetime, Names, RowError, fits, group_key
+from ..language.values import Datetime, Names, RowError, fits, group_key, surely_fit
 from ..operators.codec import pack, unpack
-from ..operators.faults import CLOCK, EVENT_TIME, Faults
+from ..operators.faults import CLOCK, EVENT_TIME, INPUT, Faults
 from ..planning.nodes import Compiled, Stream
 from ..row import Row
+from .bodies import InputError, ReadBody, decode, json_records
+from .column_types import typed
 from .event_times import ARRIVAL, EventTimes, TimePolicies
 
 _ADDED = frozenset({"eventprocessedutctime", "partitionid", "eventenqueuedutctime"})
 _LENGTHS = frozenset(map(len, _ADDED))  # names of other lengths need no closer look
 
-_decode = msgspec.json.Decoder().decode
+#: Events that are decoded together. If one of them is not JSON, all of them are read one by one.
+_TOGETHER = 100
+
+#: The most shapes of records that are remembered, since they are the senders' to choose.
+_SHAPES = 1_000
+
+_time_of = attrgetter("time")
 
 
-class InputError(Exception):
-    """The event's body is not one JSON object, or an array of them, that the engine can work with."""
-
-
-def rows_of(stored: StoredEvent, processed: int, names: Names) -> list[Row]:
-    """Return the rows of an event, with its arrival as their time: one for each JSON object that its body has.
+def rows_of(
+    stored: StoredEvent, processed: int, names: Names, read: ReadBody = json_records, *, keeps_event: bool = False
+) -> list[Row]:
+    """Return the rows of an event, with its arrival as their time: one for each record that its body has.
 
     The columns that Stream Analytics adds to an Event Hub's events come last. They replace columns of the same names
     that the sender gave, so that an arrival time can't be forged. `processed` is the time now, in ticks; it is the only
     value that differs when the event is read again after a crash. Raises `InputError`.
     """
     time = from_unix_ms(stored.enqueued_ms)
-    added = {
-        "EventProcessedUtcTime": Datetime(processed),
-        "PartitionId": stored.partition,
-        "EventEnqueuedUtcTime": Datetime(time),
-    }
+    added = _added(stored.partition, time, processed)
+    event = stored if keeps_event else None
     rows = []
-    for place, record in enumerate(records_of(stored.event.body)):
+    for place, record in enumerate(read(stored.event.body)):
         pop_added(record)
         record |= added
-        rows.append(Row(names.mapping(record), time, (stored.partition, stored.sequence_number, place)))
+        arrival = (stored.partition, stored.sequence_number, place)
+        rows.append(Row(names.mapping(record), time, arrival, event))
     return rows
 
 
-def records_of(body: bytes) -> list[dict[str, Any]]:
-    """Return the records of a body: a JSON object, or an array of them. Raises `InputError`."""
-    try:
-        decoded = _decode(body)
-    except (ValueError, RecursionError) as exc:  # msgspec's own errors are ValueErrors
-        raise InputError(f"the body is not JSON: {exc}") from exc
-    records = decoded if type(decoded) is list else [decoded]
-    for record in records:
-        if type(record) is not dict:
-            raise InputError("the body is neither a JSON object nor an array of objects")
-    if not fits(decoded, body):
-        raise InputError("the body is nested too deeply, or has an integer of more than 64 bits")
-    return records
+def _added(partition: int, time: int, processed: int) -> dict[str, Any]:
+    return {
+        "EventProcessedUtcTime": Datetime(processed),
+        "PartitionId": partition,
+        "EventEnqueuedUtcTime": Datetime(time),
+    }
 
 
 def pop_added(record: dict[str, Any]) -> dict[str, Any]:
     """Remove the columns that the hub adds from a record, in any case; return them by their names in lower case."""
     names = [name for name in record if len(name) in _LENGTHS and name.lower() in _ADDED]
     return {name.lower(): record.pop(name) for name in names} if names else {}
+
+
+class EventReader:
+    """Makes the rows of many events, as `rows_of` does of one.
+
+    Nearly all bodies are one JSON object, whose names were seen before. Those are read together; any other event is
+    left to `rows_of`.
+    """
+
+    def __init__(self, names: Names, read: ReadBody = json_records, *, keeps_events: bool = False) -> None:
+        """`names` are those that the query looks up; `read` reads a body; see `Row.event` for `keeps_events`."""
+        self._names = names
+        self._read = read
+        self._keeps_events = keeps_events
+        self._shapes: dict[tuple[str, ...], bool] = {}  # a record's names -> what `_is_as_spelt` says
+
+    def rows(self, events: Sequence[StoredEvent], processed: int, faults: Faults) -> list[Row]:
+        """Return the rows of events, in their order. An event without records is a fault."""
+        rows: list[Row] = []
+        for first in range(0, len(events), _TOGETHER):
+            some = events[first : first + _TOGETHER]
+            decoded = self._decoded(some)
+            if decoded is None:
+                for stored in some:
+                    rows += self._rows_of(stored, processed, faults)
+            else:
+                rows += self._plain_rows(some, decoded, processed, faults)
+        return rows
+
+    def _decoded(self, events: Sequence[StoredEvent]) -> list[Any] | None:
+        if self._read is not json_records:
+            return None
+        try:
+            return [decode(stored.event.body) for stored in events]
+        except (ValueError, RecursionError):
+            return None
+
+    def _plain_rows(
+        self, events: Sequence[StoredEvent], decoded: Sequence[Any], processed: int, faults: Faults
+    ) -> list[Row]:
+        are_records = set(map(type, decoded)) == {dict}
+        are_fit = are_records and surely_fit([stored.event.body for stored in events])
+        shapes, keeps_events = self._shapes, self._keeps_events
+        rows: list[Row] = []
+        when: tuple[int, int] | None = None
+        for stored, record in zip(events, decoded, strict=True):
+            is_as_spelt = shapes.get(tuple(record)) if are_records or type(record) is dict else None
+            if is_as_spelt is None:
+                is_as_spelt = self._is_as_spelt(record)
+            if is_as_spelt is None or not (are_fit or fits(record, stored.event.body)):
+                rows += self._rows_of(stored, processed, faults)
+                continue
+            if when != (stored.enqueued_ms, stored.partition):
+                when = stored.enqueued_ms, stored.partition
+                time = from_unix_ms(stored.enqueued_ms)
+                added = _added(stored.partition, time, processed)
+            record |= added
+            columns = record if is_as_spelt else self._names.mapping(record)
+            arrival = (stored.partition, stored.sequence_number, 0)
+            rows.append(Row(columns, time, arrival, stored if keeps_events else None))
+        return rows
+
+    def _is_as_spelt(self, record: Any) -> bool | None:
+        """Say whether the query spells the names of a record, and those that are added, as it does itself.
+
+        None for what is no record, or has a name that is added.
+        """
+        if type(record) is not dict or any(len(name) in _LENGTHS and name.lower() in _ADDED for name in record):
+            return None
+        whole = record | _added(0, 0, 0)
+        is_as_spelt = self._names.mapping(whole) is whole
+        if len(self._shapes) < _SHAPES:
+            self._shapes[tuple(record)] = is_as_spelt
+        return is_as_spelt
+
+    def _rows_of(self, stored: StoredEvent, processed: int, faults: Faults) -> list[Row]:
+        try:
+            return rows_of(stored, processed, self._names, self._read, keeps_event=self._keeps_events)
+        except InputError as exc:
+            faults.report(INPUT, f"{exc} (partition {stored.partition}, offset {stored.offset})", event=stored)
+            return []
 
 
 class InputRows:
@@ -79,9 +156,19 @@ class InputRows:
     All sources of events use this class, whether they read a hub or a file.
     """
 
-    def __init__(self, streams: Sequence[Stream], input_name: str, policies: TimePolicies, faults: Faults) -> None:
-        """`streams` are all streams of the plan."""
+    def __init__(
+        self,
+        streams: Sequence[Stream],
+        input_name: str,
+        policies: TimePolicies,
+        faults: Faults,
+        *,
+        is_text: bool = False,
+    ) -> None:
+        """`streams` are all streams of the plan. `is_text` is as in column_types.py."""
         self._faults = faults
+        self._is_text = is_text
+        self._types = next((stream.types for stream in streams if stream.input == input_name), ())
         self._streams = {place: stream for place, stream in enumerate(streams) if stream.input == input_name}
         self._times = {
             place: EventTimes(policies if stream.timestamp else ARRIVAL, faults, substreams=bool(stream.over))
@@ -94,9 +181,11 @@ class InputRows:
         A stream is given by its place in the plan; a stream without rows is left out.
         """
         given = []
+        if self._types:
+            rows = typed(rows, self._types, self._faults, is_text=self._is_text)
         for place, stream in self._streams.items():
             taken = self._taken(stream, self._times[place], rows)
-            if any(row.time <= closed for row in taken):
+            if taken and min(map(_time_of, taken)) <= closed:
                 taken = [row if row.time > closed else self._adjusted(row, closed + 1) for row in taken]
             if taken:
                 given.append((place, taken))
@@ -121,23 +210,28 @@ class InputRows:
 
     def _taken(self, stream: Stream, times: EventTimes, rows: Sequence[Row]) -> list[Row]:
         if stream.timestamp is not None:
-            return [timed for row in rows if (timed := self._timed(stream, stream.timestamp, times, row)) is not None]
+            return self._timed(stream, stream.timestamp, times, rows)
         if rows:
             times.arrived(rows[-1].time)
         return list(rows)
 
-    def _timed(self, stream: Stream, timestamp: Compiled, times: EventTimes, row: Row) -> Row | None:
-        try:
-            value = timestamp.evaluate(row)
-            if value is None:
-                raise RowError("TIMESTAMP BY is NULL")
-            key: Hashable = tuple(group_key(part.evaluate(row)) for part in stream.over)
-            time = times.time_of(int(to_datetime(value)), row.time, key, row)
-        except RowError as exc:
-            self._faults.report(EVENT_TIME, exc, row)
-            return None
-        return None if time is None else Row(row.columns, time, row.arrival)
+    def _timed(self, stream: Stream, timestamp: Compiled, times: EventTimes, rows: Sequence[Row]) -> list[Row]:
+        time_of_row, keys = timestamp.evaluate, [part.evaluate for part in stream.over]
+        timed = []
+        for row in rows:
+            try:
+                value = time_of_row(row)
+                if value is None:
+                    raise RowError("TIMESTAMP BY is NULL")
+                key: Hashable = tuple([group_key(key_of_row(row)) for key_of_row in keys])
+                time = times.time_of(int(to_datetime(value)), row.time, key, row)
+            except RowError as exc:
+                self._faults.report(EVENT_TIME, exc, row)
+                continue
+            if time is not None:
+                timed.append(Row(row.columns, time, row.arrival, row.event))
+        return timed
 
     def _adjusted(self, row: Row, time: int) -> Row:
         self._faults.report(CLOCK, "an event came for a time that is already closed: Redis's clock went back", row)
-        return Row(row.columns, time, row.arrival)
+        return Row(row.columns, time, row.arrival, row.event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..functions import FUNCTIONS
 from ..language.render import render_expression
 from ..language.syntax import Hopping, Session, Sliding, Snapshot, Window
 from ..language.time_units import WINDOW_UNITS
@@ -33,6 +34,10 @@ def describe(place: int, plan: Plan) -> Described:
         case nodes.ReferenceJoin():
             title = f"{node.step}: {node.kind} JOIN {node.table}{_on(node)}"
             return title, (f"state: none; the table {node.table} is in memory",)
+        case nodes.Apply():
+            kind, name = "OUTER" if node.is_outer else "CROSS", FUNCTIONS[node.function].name
+            of = _rendered(node.of, plan.nodes[node.sources[0]])
+            return f"{node.step}: {kind} APPLY {name}({of})", ("state: none; a row for each of them",)
         case nodes.Union():
             return f"{node.step}: UNION", ()
         case nodes.Output():

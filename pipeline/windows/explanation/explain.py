@@ -12,6 +12,7 @@ from ..engine.event_times import EARLY_TOLERANCE, TimePolicies
 from ..jobs.job_toml import FileInput, HubInput, JobConfig
 from ..language.render import render_expression
 from ..language.ticks import TICKS_PER_SECOND
+from ..language.warned import Warned
 from ..planning.nodes import Input, Plan, Stream
 from ..planning.topology import Topology, topology
 from .describe import describe, in_words
@@ -38,23 +39,31 @@ class ExplainedNode(msgspec.Struct, frozen=True):
 class Explanation(msgspec.Struct, frozen=True):
     """`span` is the longest time, in seconds, by which an event can come before an output's row that it changes.
 
-    `partitions` is the number of partitions of each input, as far as it is known.
+    `partitions` is the number of partitions of each input, as far as it is known. `named` are the columns without AS
+    and their names, as `step.name = expression`; `warnings` are what the query may not mean.
     """
 
     is_embarrassingly_parallel: bool
     span: float
     nodes: tuple[ExplainedNode, ...]
     partitions: Mapping[str, int] = {}
+    named: tuple[str, ...] = ()
+    warnings: tuple[Warned, ...] = ()
 
 
 def explain(
-    plan: Plan, config: JobConfig | None = None, format: str = "text", partitions: Mapping[str, int] | None = None
+    plan: Plan,
+    config: JobConfig | None = None,
+    format: str = "text",
+    partitions: Mapping[str, int] | None = None,
+    warnings: Sequence[Warned] = (),
 ) -> str:
     """Return the explanation in one of `FORMATS`. Raises `ValueError` for another format.
 
     The stages are those of a job whose inputs have so many `partitions`; an input that is not given has several.
+    `warnings` are those of the query.
     """
-    explained = explanation(plan, config, partitions)
+    explained = explanation(plan, config, partitions, warnings)
     match format:
         case "text":
             return _text(explained)
@@ -68,9 +77,12 @@ def explain(
 
 
 def explanation(
-    plan: Plan, config: JobConfig | None = None, partitions: Mapping[str, int] | None = None
+    plan: Plan,
+    config: JobConfig | None = None,
+    partitions: Mapping[str, int] | None = None,
+    warnings: Sequence[Warned] = (),
 ) -> Explanation:
-    """Return the explanation as values. `config` and `partitions` are as in `explain`."""
+    """Return the explanation as values. The arguments are as in `explain`."""
     keys: Mapping[str, str | None] = config.partition_keys if config else {}
     divided = topology(plan, keys, partitions)
     return Explanation(
@@ -78,6 +90,8 @@ def explanation(
         plan.span / TICKS_PER_SECOND,
         tuple(_explained(number, divided, config) for number in range(len(divided.plan.nodes))),
         partitions or {},
+        plan.named,
+        tuple(warnings),
     )
 
 
@@ -134,6 +148,10 @@ def _lines(explained: Explanation) -> Iterator[str]:
             yield "Over hubs of one partition there is no merging stage: all of it runs in one."
     if explained.span:
         yield f"An event can change rows for {in_words(ceil(explained.span) * TICKS_PER_SECOND)} after it."
+    if explained.named:
+        yield "Columns without AS:"
+        yield from (f"  {named}" for named in explained.named)
+    yield from map(str, explained.warnings)
     for stage, title in STAGES.items():
         roots = [node for node in explained.nodes if node.stage == stage and _is_root(node, explained.nodes)]
         if roots:

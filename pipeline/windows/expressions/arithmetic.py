@@ -1,8 +1,11 @@
-"""+ - * / % and the signs. If an operand is NULL, so is the result.
+"""+ - * / % & | ^ ~ and the signs. If an operand is NULL, so is the result.
 
 Two bigints give a bigint, and overflow is refused; / cuts off the fraction, and % has the sign of its left side, as in
 T-SQL. If one side is a float, the result is a float, and must be finite. Text is read as a number, except that + of two
 texts joins them. A bit counts as 0 or 1.
+
+& | ^ ~ of bits give a bit, and with a bigint a bigint in two's complement, which is never outside 64 bits.
+https://learn.microsoft.com/stream-analytics-query/bitwise-operators-azure-stream-analytics
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from ..language.values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError
+from ..language.values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError, type_name
 from ..row import Evaluate, Row
 from .casts import shown, to_number
 from .limits import checked_number, checked_text
@@ -38,6 +41,9 @@ _WORK: dict[str, tuple[Work, Work]] = {
     "/": (_quotient, operator.truediv),
     "%": (_remainder, math.fmod),
 }
+
+#: Of two bools, Python's operators give a bool; of a bool and an int, an int.
+BITWISE: dict[str, Work] = {"&": operator.and_, "|": operator.or_, "^": operator.xor}
 
 
 def arithmetic(sign: str, left: Evaluate, right: Evaluate) -> Evaluate:
@@ -88,3 +94,31 @@ def negative(operand: Evaluate) -> Evaluate:
         return checked_number(-to_number(value), lambda: f"-{shown(value)}")
 
     return evaluate
+
+
+def bitwise(sign: str, left: Evaluate, right: Evaluate) -> Evaluate:
+    """Return what computes `left sign right`; it raises `RowError`. `sign` is one of `BITWISE`."""
+    work = BITWISE[sign]
+
+    def evaluate(row: Row) -> Any:
+        a, b = _bits(sign, left(row)), _bits(sign, right(row))
+        return None if a is None or b is None else work(a, b)
+
+    return evaluate
+
+
+def complement(operand: Evaluate) -> Evaluate:
+    """Return what computes `~operand`; it raises `RowError`."""
+
+    def evaluate(row: Row) -> Any:
+        value = _bits("~", operand(row))
+        return not value if type(value) is bool else None if value is None else ~value
+
+    return evaluate
+
+
+def _bits(sign: str, value: Any) -> int | None:
+    """Return a bit, a bigint or NULL. A float is refused: as a bit and as a bigint it would give different results."""
+    if value is None or type(value) is int or type(value) is bool:
+        return value
+    raise RowError(f"{sign} takes bigint and bit, not {type_name(value)}: CAST(... AS bigint)")

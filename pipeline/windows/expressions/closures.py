@@ -140,7 +140,8 @@ def _(expression: Unary, scope: Scope) -> Evaluate:
     operand = _compile(expression.operand, scope)
     if expression.operator == "+":
         return operand
-    return _folded(arithmetic.negative(operand), [operand], expression.at)
+    evaluate = arithmetic.complement(operand) if expression.operator == "~" else arithmetic.negative(operand)
+    return _folded(evaluate, [operand], expression.at)
 
 
 @_compile.register
@@ -152,7 +153,8 @@ def _(expression: Binary, scope: Scope) -> Evaluate:
     left, right = _compile(expression.left, scope), _compile(expression.right, scope)
     test = comparison.TESTS.get(expression.operator)
     if test is None:
-        return _folded(arithmetic.arithmetic(expression.operator, left, right), [left, right], expression.at)
+        work = arithmetic.bitwise if expression.operator in arithmetic.BITWISE else arithmetic.arithmetic
+        return _folded(work(expression.operator, left, right), [left, right], expression.at)
     if isinstance(right, Fixed):
         return _folded(comparison.comparison_with(test, left, right.value), [left], expression.at)
     return comparison.comparison(test, left, right)

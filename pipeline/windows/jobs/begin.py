@@ -1,12 +1,13 @@
 """Where a job begins: where it stopped, or anew. Then it reads back far enough that its first row is complete.
 
 A job begins anew if it has not run before, if its query or its partition keys have changed (so that its state can't be
-used), or if `start` in job.toml has changed. Then its tasks have no state, read the log again from some time before the
-first row that is wanted, and put out nothing before that row:
+used), if `start` in job.toml has changed, or if somebody restarts it (`Restart`). Then its tasks have no state, read
+the log again from some time before the first row that is wanted, and put out nothing before that row:
 
     a query that has changed   the first row is the one after the last row that was written, as in Stream Analytics when
                                a job starts "when last stopped"
-    start is a time, or now    the first row is that of this time
+    restarted from last        the same
+    start is a time, or now    the first row is that of this time; the same if it is restarted from a time
     neither                    the first row is the first complete one that the log gives
 
 "Far enough" is `Plan.span`, the longest time for which an event can change a row. If the hub has already dropped events
@@ -48,12 +49,13 @@ from .exchange import Exchange
 from .job_toml import LAST, NOW
 from .keys import MERGE
 from .opened import HubReader, OpenedJob
+from .record import NEVER, Restart
 from .state import FIRST, Checkpoint, Mute, Position, Progress, SnapshotMark
 
 logger = logging.getLogger(__name__)
 
 #: Fields of `keys.job` that a beginning changes.
-_STATUS = ("version", "start", "tasks", "ready")
+_STATUS = ("version", "start", "tasks", "ready", "restarts")
 
 
 @dataclass(frozen=True)
@@ -64,28 +66,33 @@ class _Oldest:
     is_first: bool
 
 
-def begin(opened: OpenedJob, start: str) -> None:
+def begin(opened: OpenedJob, start: str, restart: Restart = NEVER) -> None:
     """Make the checkpoints of this version of the job, unless they exist, and have the hubs keep the events it needs.
 
-    `start` is that of job.toml. After this, workers that run another version of the job can't commit.
+    `start` is that of job.toml. `restart` is carried out once: not if it was begun before, or a later one was. After
+    this, workers that run another version of the job can't commit.
 
     Redis key: `keys.job`.
     """
     for reader in opened.readers:
         reader.group.attach()
     client = opened.client
-    while not _is_ready(opened, start):  # not Redis.transaction: after another version's fence, ours must come again
+    while not _is_begun(
+        opened, start, restart, _status(opened, client)
+    ):  # not Redis.transaction: after another version's fence, ours must come again
         _fence(opened)
         with transaction(client, opened.key) as pipe:
             pipe.watch(opened.key)  # type: ignore[no-untyped-call]
             read = _status(opened, pipe)
-            if _is_begun(opened, start, read):
+            if _is_begun(opened, start, restart, read):
                 return
-            fresh = _Beginning(opened, start, _checkpoints(opened))
+            is_new, number = _is_new(restart, read), max(restart.number, int(read["restarts"] or 0))
+            fresh = _Beginning(opened, start, _checkpoints(opened), restart.start if is_new else LAST)
             kept = [group.keep_from(partition, offset) for group, partition, offset in fresh.offsets()]
+            tasks = msgspec.json.encode(opened.tasks)
             pipe.multi()
             fresh.queue(pipe)
-            pipe.hset(opened.key, mapping={"start": start, "tasks": msgspec.json.encode(opened.tasks), "ready": 1})
+            pipe.hset(opened.key, mapping={"start": start, "tasks": tasks, "ready": 1, "restarts": number})
             try:  # also while memory is full: until a job has read them, its hubs keep their events
                 while_full.execute(client, pipe, opened.key, read)
             except WatchError:
@@ -95,17 +102,17 @@ def begin(opened: OpenedJob, start: str) -> None:
         logger.info("job %s begins %s", opened.name, fresh)
 
 
-def _is_ready(opened: OpenedJob, start: str) -> bool:
-    return _is_begun(opened, start, _status(opened, opened.client))
-
-
 def _status(opened: OpenedJob, client: Redis | Pipeline) -> dict[str, bytes | None]:
     return dict(zip(_STATUS, cast("list[bytes | None]", client.hmget(opened.key, *_STATUS)), strict=True))
 
 
-def _is_begun(opened: OpenedJob, start: str, status: Mapping[str, bytes | None]) -> bool:
+def _is_begun(opened: OpenedJob, start: str, restart: Restart, status: Mapping[str, bytes | None]) -> bool:
     is_ours = (status["version"], status["ready"]) == (opened.version.encode(), b"1")
-    return is_ours and start in (LAST, (status["start"] or b"").decode())
+    return is_ours and start in (LAST, (status["start"] or b"").decode()) and not _is_new(restart, status)
+
+
+def _is_new(restart: Restart, status: Mapping[str, bytes | None]) -> bool:
+    return restart.number > int(status["restarts"] or 0)
 
 
 def _checkpoints(opened: OpenedJob) -> dict[str, Progress]:
@@ -126,14 +133,19 @@ def _fence(opened: OpenedJob) -> None:
 
 
 class _Beginning:
-    """Finds out where each task must begin. `before` are the checkpoints that exist, by task."""
+    """Finds out where each task must begin. `before` are the checkpoints that exist, by task.
 
-    def __init__(self, opened: OpenedJob, start: str, before: Mapping[str, Progress]) -> None:
+    `restart` is the time from which somebody has just restarted it, or `LAST`.
+    """
+
+    def __init__(self, opened: OpenedJob, start: str, before: Mapping[str, Progress], restart: str) -> None:
         self.opened = opened
         self.before = before
         self.start: int | None = None  # ticks
         stored = cast("bytes | None", opened.client.hget(opened.key, "start"))
-        if start != LAST and (not before or stored != start.encode()):
+        if restart != LAST:
+            self.start = parse(restart)
+        elif start != LAST and (not before or stored != start.encode()):
             now = from_unix_ms(opened.readers[0].group.hub.clock_ms())
             self.start = now if start == NOW else parse(start)
         self.oldest = {
@@ -146,7 +158,7 @@ class _Beginning:
     def __str__(self) -> str:
         if self.start is not None:
             return f"at {isoformat(self.start)}"
-        return "with another query: it makes its state again" if self.before else "at the start of its log"
+        return "after its last row: it makes its state again" if self.before else "at the start of its log"
 
     def queue(self, pipe: Pipeline) -> None:
         opened = self.opened

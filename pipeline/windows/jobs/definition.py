@@ -14,29 +14,60 @@ from ...errors import InvalidValue
 from .job_toml import InvalidJob
 
 _MOST = 64  # characters of a name
+_UTF_8 = "utf-8-sig"  # with a mark or without
 
 #: A job's name, as a regular expression of the whole name.
 NAME = rf"[A-Za-z0-9][A-Za-z0-9._\-]{{0,{_MOST - 1}}}"
 
 
+#: The folder, beside job.toml, of the query's own functions: NAME.js is UDF.NAME.
+FUNCTIONS = "functions"
+
+
 class Definition(msgspec.Struct, frozen=True):
-    """`query` is its text; `document` is the content of job.toml, parsed as TOML or as JSON, but not checked."""
+    """`query` is its text; `document` is the content of job.toml, parsed as TOML or as JSON, but not checked.
+
+    `document` has the sources of functions as well, which in a folder may be files.
+    """
 
     query: str
     document: Mapping[str, Any]
 
 
 def read_definition(folder: Path) -> Definition:
-    """Read query.asaql and job.toml. Raises `InvalidJob` for a file that can't be read."""
+    """Read query.asaql, job.toml and functions/*.js. Raises `InvalidJob` for a file that can't be read."""
     config_path, query_path = folder / "job.toml", folder / "query.asaql"
     try:
-        document = tomllib.loads(config_path.read_text())
-    except (OSError, ValueError) as exc:
+        document = tomllib.loads(config_path.read_text(_UTF_8))
+    except (OSError, ValueError, RecursionError) as exc:
         raise InvalidJob(config_path, f"can't be read: {exc}") from exc
+    if (sources := function_files(folder)) and isinstance(named := document.get(FUNCTIONS, {}), dict):
+        if both := named.keys() & {path.stem for path in sources}:
+            raise InvalidJob(config_path, f"[{FUNCTIONS}]: {min(both)} is also a file: keep one of the two", FUNCTIONS)
+        document[FUNCTIONS] = {**named, **{path.stem: _text(path) for path in sources}}
+    return Definition(_text(query_path), document)
+
+
+def function_files(folder: Path) -> list[Path]:
+    """Return the files of the functions of a job's folder, sorted."""
+    return sorted((folder / FUNCTIONS).glob("*.js"))
+
+
+def _text(path: Path) -> str:
     try:
-        return Definition(query_path.read_text(), document)
+        return path.read_text(_UTF_8)
     except (OSError, ValueError) as exc:
-        raise InvalidJob(query_path, f"can't be read: {exc}") from exc
+        field = "query" if path.name == "query.asaql" else FUNCTIONS
+        raise InvalidJob(path, f"can't be read: {exc}", field) from exc
+
+
+def name_of(folder: Path) -> str:
+    """Return the name of a folder's job: that of the folder to which a link leads, if it leads to one."""
+    try:
+        name = folder.resolve().name
+    except (OSError, RuntimeError):  # a link in a circle
+        name = folder.name
+    return name.encode(errors="replace").decode()  # a name on a disk is any bytes
 
 
 def check_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The last faults of each kind that a job's tasks met: which event, or row, and why."""
+"""The faults that a job's tasks met, which event, or row, and why: the last of each kind, and rows of an output."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import cast
 import msgspec
 
 from ...store import Pipeline, Redis, while_full
+from ..engine.engine import OutputRow
 from ..language.ticks import isoformat
 from ..operators.faults import KINDS, MOST_EXAMPLES, Found
 from . import keys
@@ -51,6 +52,23 @@ def fault_examples(client: Redis, job: str, limit: int = MOST_EXAMPLES) -> dict[
         kind: [msgspec.json.decode(each, type=FaultExample) for each in its]
         for kind, its in zip(KINDS, found, strict=True)
     }
+
+
+def fault_rows(output: str, task: str, found: Iterable[Found]) -> list[OutputRow]:
+    """Return faults as rows of `output`: `kind`, `count`, and the fields of `FaultExample`.
+
+    Its number tells a fault from all others of its task and kind, also from those before the job began anew.
+    """
+    return [
+        OutputRow(
+            output,
+            {"kind": each.kind, "count": each.times, **msgspec.structs.asdict(_example(task, each))},
+            each.now,
+            (task, each.kind, each.number),
+            windowed=False,
+        )
+        for each in found
+    ]
 
 
 def _example(task: str, found: Found) -> FaultExample:

@@ -20,10 +20,11 @@ from .begin import begin
 from .definition import Definition
 from .delivery import Delivery
 from .job_toml import START
-from .keys import MERGE
+from .keys import BEGIN, MERGE
 from .opened import OpenedJob, Pacing
 from .opening import open_job
 from .outputs.outbox import Outbox
+from .record import NEVER, Restart
 from .stages import MergingTask, PartitionTask
 from .tables import InvalidReference
 from .task import StageTask, Superseded
@@ -45,11 +46,19 @@ class Job:
     its last snapshot.
     """
 
-    def __init__(self, opened: OpenedJob, start: str = START, beat: float = BEAT, ttl: float = TTL) -> None:
+    def __init__(
+        self,
+        opened: OpenedJob,
+        start: str = START,
+        beat: float = BEAT,
+        ttl: float = TTL,
+        restart: Restart = NEVER,
+    ) -> None:
         """`start` is last, now or a UTC time; `beat` and `ttl` are those of `Share`."""
         self.name = opened.name
         self.opened = opened
         self.start = start
+        self.restart = restart
         leases = [keys.lease(opened.name, task) for task in opened.tasks]
         self.share = Share(opened.client, leases, keys.workers(opened.name), beat=beat, ttl=ttl)
         self.tasks: list[StageTask] = [
@@ -74,6 +83,7 @@ class Job:
         pacing: Pacing | None = None,
         beat: float = BEAT,
         ttl: float = TTL,
+        restart: Restart = NEVER,
     ) -> Job:
         """Make a job, and declare its outputs. Files are in `folder`; without a folder, the job may not use files.
 
@@ -81,7 +91,7 @@ class Job:
         `InvalidJob` or `OutputTaken`.
         """
         opened, config = open_job(name, definition, client, hubs, boards or Boards(client), folder, pacing)
-        return cls(opened, config.start, beat, ttl)
+        return cls(opened, config.start, beat, ttl, restart)
 
     @property
     def workers(self) -> list[Job | Delivery]:
@@ -103,8 +113,7 @@ class Job:
         if self._is_superseded:
             return 0
         if not self._is_begun:
-            begin(self.opened, self.start)
-            self._is_begun = True
+            self._begin()
         self._refresh()
         held = self.share.partitions()
         for place, task in enumerate(self.tasks):
@@ -122,6 +131,17 @@ class Job:
                     self.tasks[place].save()
         finally:
             self.share.stop()
+
+    def _begin(self) -> None:
+        try:
+            begin(self.opened, self.start, self.restart)
+        except OUTAGES:
+            raise
+        except Exception as exc:
+            self.opened.reports.error(BEGIN, f"{type(exc).__name__}: {exc}", self._now())
+            raise
+        self.opened.reports.forget(BEGIN)
+        self._is_begun = True
 
     def _step(self, place: int) -> int:
         task, pace = self.tasks[place], self._paces[place]

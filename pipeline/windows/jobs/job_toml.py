@@ -2,6 +2,7 @@
 
     start = "last"                 or "now", or a UTC time: where a job begins if it has not run yet with this start
     snapshot = "30s"               how often the state is saved; later events are read again after a crash
+    faults = "Faults"              an output, [outputs.Faults], that gets a row for each fault; none by default
 
     [time]                         for inputs with TIMESTAMP BY
     late_arrival = "5s"            up to 20d 23:59:59; -1 for no limit
@@ -22,6 +23,9 @@
     [outputs.OutputWindow]         each name after INTO; its type is stream, board, hub, file or webhook
     type = "stream"
     maxlen = 1_000_000             about how many rows are kept; this is the default
+
+    [functions]                    UDF.name in the query; a file functions/NAME.js is the same
+    triple = "function main(x) { return 3 * x }"
 
     [[boards]]                     any number
     from = "OutputWindow"          the output whose rows also go to the board
@@ -65,7 +69,7 @@ OUT_OF_ORDER = "0s"
 ACTION: Literal["adjust", "drop"] = "adjust"
 FIELD_COLUMN = "field"
 
-_SECTIONS = ("start", "snapshot", "time", "inputs", "outputs", "boards")
+_SECTIONS = ("start", "snapshot", "faults", "time", "inputs", "outputs", "functions", "boards")
 
 
 class InvalidJob(PipelineError, ValueError):
@@ -174,14 +178,20 @@ class _Time(_Table, frozen=True):
 
 
 class JobConfig(msgspec.Struct, frozen=True):
-    """`start` is last, now or a UTC time. `boards` are those of [[boards]], each with the name of its output."""
+    """`start` is last, now or a UTC time. `boards` are those of [[boards]], each with the name of its output.
+
+    `functions` are the sources of the query's own functions, by name. `faults` is the output that the job itself
+    writes, and not its query: one more of `outputs`.
+    """
 
     inputs: Mapping[str, InputConfig]
     outputs: Mapping[str, OutputConfig]
     boards: tuple[tuple[str, BoardConfig], ...] = ()
+    functions: Mapping[str, str] = {}
     policies: TimePolicies = TimePolicies()
     start: str = START
     snapshot_seconds: float = milliseconds(SNAPSHOT) / 1000
+    faults: str | None = None
 
     @property
     def references(self) -> frozenset[str]:
@@ -203,8 +213,12 @@ def config_of(document: Mapping[str, Any], path: Path) -> JobConfig:
 
 def match(config: JobConfig, plan: Plan, path: Path) -> JobConfig:
     """Check job.toml against the query; return it with the names as the query writes them. Raises `InvalidJob`."""
-    outputs = _matched(config.outputs, plan.outputs, path, "outputs", "INTO")
     names = {name.lower(): name for name in plan.outputs}
+    if config.faults is not None and config.faults.lower() in names:
+        raise InvalidJob(path, f"faults: the query writes {config.faults} itself: name another output", "faults")
+    of_job = {name: table for name, table in config.outputs.items() if name == config.faults}
+    of_query = {name: table for name, table in config.outputs.items() if name != config.faults}
+    outputs = _matched(of_query, plan.outputs, path, "outputs", "INTO") | of_job
     for number, (source, _) in enumerate(config.boards, 1):
         if source.lower() not in names:
             raise InvalidJob(
@@ -227,6 +241,22 @@ def match(config: JobConfig, plan: Plan, path: Path) -> JobConfig:
         outputs=outputs,
         boards=tuple((names[source.lower()], board) for source, board in config.boards),
     )
+
+
+def check_start(value: Any) -> str:
+    """Return where a job is to begin: `LAST`, `NOW`, or a UTC time as `isoformat` writes it. Raises `InvalidValue`."""
+    if value in (LAST, NOW):
+        return str(value)
+    try:
+        if isinstance(value, datetime):  # TOML's own, without quotes
+            if value.tzinfo is None:
+                raise ValueError
+            value = value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+        return isoformat(parse(value))
+    except (TypeError, ValueError):
+        raise InvalidValue(
+            f'start: {str(value)!r} is not "{LAST}", "{NOW}" or a UTC time such as 2024-05-01T11:00:00Z', "start"
+        ) from None
 
 
 def _matched(tables: Mapping[str, T], names: tuple[str, ...], path: Path, section: str, clause: str) -> dict[str, T]:
@@ -260,10 +290,23 @@ class _Reader:
                 for name, table in outputs.items()
             },
             tuple(self._boards()),
+            self._convert(self._section("functions", dict), dict[str, str], "functions"),
             self._policies(),
             self._start(),
             self._seconds("snapshot", self.document.get("snapshot", SNAPSHOT), 86_400),
+            self._faults(outputs),
         )
+
+    def _faults(self, outputs: Mapping[str, Any]) -> str | None:
+        """Return the name of the output of faults as its table has it."""
+        name = self.document.get("faults")
+        if name is None:
+            return None
+        written = next((each for each in outputs if each.lower() == str(name).lower()), None)
+        if written is None or outputs[written].get("type") == "board":
+            needed = f"[outputs.{name}] of the type stream, hub, file or webhook"
+            raise self._error("faults", f"faults = {name!r} needs {needed}")
+        return written
 
     def _input(self, name: str, table: Any) -> InputConfig:
         place = f"inputs.{name}"
@@ -302,19 +345,10 @@ class _Reader:
         return seconds
 
     def _start(self) -> str:
-        value = self.document.get("start", START)
-        if value in (LAST, NOW):
-            return str(value)
         try:
-            if isinstance(value, datetime):  # TOML's own, without quotes
-                if value.tzinfo is None:
-                    raise ValueError
-                value = value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
-            return isoformat(parse(value))
-        except (TypeError, ValueError):
-            raise self._error(
-                "start", f'start: {str(value)!r} is not "{LAST}", "{NOW}" or a UTC time such as 2024-05-01T11:00:00Z'
-            ) from None
+            return check_start(self.document.get("start", START))
+        except InvalidValue as exc:
+            raise self._error("start", str(exc)) from None
 
     def _section(self, name: str, kind: type[T]) -> T:
         section = self.document.get(name, kind())

@@ -1,7 +1,7 @@
 """Every Redis key of window jobs and of their outputs.
 
-Each is declared once, and has a function that fills its pattern. The keys that are deleted with a job follow from the
-list: all that have the job's name and no TTL.
+Each is declared once, and `_named` makes the function that fills its pattern. The keys that are deleted with a job
+follow from the list: all that have the job's name and no TTL.
 
     JOB        a job's name
     OUTPUT     an output's name, as the query has it; of an outbox also `board NAME`
@@ -16,7 +16,7 @@ What is in braces is the hash tag: all that a job's transactions change is in on
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import product
 
 from ...hub.share import GONE, TTL
@@ -25,6 +25,13 @@ from ..operators.faults import KINDS
 
 #: The name of the task that merges.
 MERGE = "merge"
+
+#: Used in place of a task's name in the errors of a job: why it can't begin; and why a folder of its name can't be it,
+#: as it was put.
+BEGIN, FOLDER = "begin", "folder"
+
+#: Seconds for which a worker that has looked for jobs counts as there: it looks every two seconds, and may be busy.
+LOOKED_SECONDS = 10.0
 
 _LEASE_TTL = f"{TTL:g} s from each renewal"
 _WORKERS_TTL = f"{GONE:g} s from the last worker's beat"
@@ -38,11 +45,12 @@ _DELETED = Key(
     None,
     "a field, by a worker once none can have the job any more",
 )
+_LOOKED = Key("jobs:looked", "string", "that a worker has looked for jobs", f"{LOOKED_SECONDS:g} s", "nobody")
 _JOB = Key(
     "job:JOB",
     "hash",
     "version of the query, start as in job.toml, tasks that have checkpoints (JSON), ready (1 once these are of this "
-    "version, else 0); see begin.py",
+    "version, else 0), restarts, the number of the last `Restart` that was begun; see begin.py",
     None,
     _WITH_THE_JOB,
 )
@@ -74,9 +82,9 @@ _STATUS = Key("{job:JOB}:status", "hash", "task -> TaskStatus as JSON", None, _W
 _ERRORS = Key(
     "{job:JOB}:errors",
     "hash",
-    "task, reference table or `begin` -> TaskError as JSON",
+    "task, reference table, `begin` or `folder` -> TaskError as JSON",
     None,
-    "when the job begins in another version, and with the job",
+    "when the job begins in another version, and with the job; a field, when it is over",
 )
 _FAULTS = Key(
     "{job:JOB}:faults:KIND",
@@ -143,95 +151,24 @@ _TAKEN = Key(
 #: Milliseconds: so long after a batch was sent it may be sent again, and is known.
 TAKEN_MS = 30 * 24 * 3600 * 1000
 
-KEYS: tuple[Key, ...] = (
-    _JOBS,
-    _DELETED,
-    _JOB,
-    _CHECKPOINT,
-    _STATE,
-    _EXCHANGE,
-    _WATERMARK,
-    _STATUS,
-    _ERRORS,
-    _FAULTS,
-    _LEASE,
-    _WORKERS,
-    _OUTBOX,
-    _DELIVERY,
-    _DELIVERY_LEASE,
-    _DELIVERY_WORKERS,
-    _OUTPUTS,
-    _OUTPUT,
-    _TAKEN,
+KEYS: tuple[Key, ...] = tuple(each for each in list(vars().values()) if isinstance(each, Key))
+
+JOBS, DELETED, LOOKED, OUTPUTS = _JOBS.pattern, _DELETED.pattern, _LOOKED.pattern, _OUTPUTS.pattern
+
+
+def _named(key: Key) -> Callable[..., str]:
+    """Return what makes the name of one such key, of a value for each word in capitals, in the pattern's order."""
+    words = WORD.findall(key.pattern)
+    return lambda *values: key.named(**dict(zip(words, map(str, values), strict=True)))
+
+
+job, status, errors, workers = map(_named, (_JOB, _STATUS, _ERRORS, _WORKERS))
+checkpoint, state, lease, faults = map(_named, (_CHECKPOINT, _STATE, _LEASE, _FAULTS))
+exchange, watermark = map(_named, (_EXCHANGE, _WATERMARK))
+outbox, delivery, delivery_lease, delivery_workers = map(
+    _named, (_OUTBOX, _DELIVERY, _DELIVERY_LEASE, _DELIVERY_WORKERS)
 )
-
-JOBS = _JOBS.pattern
-DELETED = _DELETED.pattern
-OUTPUTS = _OUTPUTS.pattern
-
-
-def job(name: str) -> str:
-    return _JOB.named(JOB=name)
-
-
-def checkpoint(job: str, task: str) -> str:
-    return _CHECKPOINT.named(JOB=job, TASK=task)
-
-
-def state(job: str, task: str) -> str:
-    return _STATE.named(JOB=job, TASK=task)
-
-
-def exchange(job: str, partition: int) -> str:
-    return _EXCHANGE.named(JOB=job, PARTITION=str(partition))
-
-
-def watermark(job: str, partition: int) -> str:
-    return _WATERMARK.named(JOB=job, PARTITION=str(partition))
-
-
-def status(job: str) -> str:
-    return _STATUS.named(JOB=job)
-
-
-def errors(job: str) -> str:
-    return _ERRORS.named(JOB=job)
-
-
-def faults(job: str, kind: str) -> str:
-    return _FAULTS.named(JOB=job, KIND=kind)
-
-
-def lease(job: str, task: str) -> str:
-    return _LEASE.named(JOB=job, TASK=task)
-
-
-def workers(job: str) -> str:
-    return _WORKERS.named(JOB=job)
-
-
-def outbox(job: str, output: str) -> str:
-    return _OUTBOX.named(JOB=job, OUTPUT=output)
-
-
-def delivery(job: str, output: str) -> str:
-    return _DELIVERY.named(JOB=job, OUTPUT=output)
-
-
-def delivery_lease(job: str, output: str) -> str:
-    return _DELIVERY_LEASE.named(JOB=job, OUTPUT=output)
-
-
-def delivery_workers(job: str, output: str) -> str:
-    return _DELIVERY_WORKERS.named(JOB=job, OUTPUT=output)
-
-
-def output(name: str) -> str:
-    return _OUTPUT.named(OUTPUT=name)
-
-
-def taken(place: str, source: str) -> str:
-    return _TAKEN.named(PLACE=place, SOURCE=source)
+output, taken = map(_named, (_OUTPUT, _TAKEN))
 
 
 def of_job(job: str, tasks: Collection[str], outboxes: Collection[str]) -> Iterator[str]:

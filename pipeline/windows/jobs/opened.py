@@ -51,7 +51,7 @@ class OpenedJob:
     """What the tasks of a job have in common.
 
     `stages` has the nodes that the partitions' tasks run and, if the job has a second stage, those that the merging
-    task runs. `version` is that of the query; see begin.py.
+    task runs. `version` is that of the query; see begin.py. `faults` is the output of faults, if there is one.
     """
 
     name: str
@@ -65,6 +65,7 @@ class OpenedJob:
     policies: TimePolicies
     pacing: Pacing
     tables: Mapping[str, Any]
+    faults: str | None = None
 
     @property
     def partitions(self) -> int:

@@ -67,6 +67,7 @@ def open_job(
         reports=Reports(client, name),
         policies=config.policies,
         pacing=pacing or Pacing(snapshot_seconds=config.snapshot_seconds),
+        faults=config.faults,
     )
     return opened, config
 
@@ -75,7 +76,7 @@ def _version(prepared: Prepared, readers: Sequence[HubReader]) -> str:
     """Return the version of a job: it changes if checkpoints get another meaning, but not with spaces or comments."""
     keys = sorted(prepared.config.partition_keys.items())
     hubs = [reader.source(reader.partitions) for reader in readers]
-    meaning = [FORMAT, render(prepared.query), keys, hubs]
+    meaning = [FORMAT, render(prepared.query), keys, hubs, *filter(None, [prepared.config.functions])]
     return hashlib.sha256(msgspec.json.encode(meaning)).hexdigest()
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...javascript import WrongFunction
 from ..language.excerpt import excerpt
 from ..language.parser import parse
 from ..language.syntax import Query
 from ..language.tokens import At, QueryError
+from ..language.warned import Warned
+from ..planning.columns import Unseen
 from ..planning.nodes import Plan
 from ..planning.planner import plan
-from .definition import Definition
+from .definition import FUNCTIONS, Definition
 from .job_toml import InvalidJob, JobConfig, config_of, match
 
 
@@ -22,6 +25,12 @@ class Prepared:
     query: Query
     plan: Plan
     config: JobConfig
+    text: str
+
+    def warnings(self, unseen: Unseen | None = None) -> list[Warned]:
+        """Return what the query may not mean as it is written, and which columns no event of a sample has."""
+        of_sample = unseen.warnings() if unseen else ()
+        return [warned.shown(self.text) for warned in (*self.plan.warnings, *of_sample)]
 
 
 def prepare(definition: Definition, folder: Path) -> Prepared:
@@ -33,11 +42,13 @@ def prepare(definition: Definition, folder: Path) -> Prepared:
     config = config_of(definition.document, config_path)
     try:
         query = parse(definition.query)
-        planned = plan(query, config.references)
+        planned = plan(query, config.references, config.functions)
+    except WrongFunction as exc:
+        raise InvalidJob(folder / FUNCTIONS / f"{exc.name}.js", str(exc), f"functions.{exc.name}") from exc
     except QueryError as exc:
         at = At(exc.line, exc.column)
         error = InvalidJob(query_path, str(exc), "query", at)
         if shown := excerpt(definition.query, at):
             error.add_note(shown)
         raise error from exc
-    return Prepared(query, planned, match(config, planned, config_path))
+    return Prepared(query, planned, match(config, planned, config_path), definition.query)

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
 from ...boards import Boards
 from ...errors import PipelineError
 from ...hub.namespace import Hubs
+from ...hub.share import BEAT
 from ...store import Pipeline, Redis, WatchError, transaction, while_full
 from ...store.clock import clock_ms
 from ..language.ticks import from_unix_ms, isoformat
 from . import keys
-from .definition import Definition, read_definition
+from .definition import Definition, name_of, read_definition
 from .erase import detach
 from .job import Job
-from .job_toml import InvalidJob, ReferenceInput, config_of
-from .keys import MERGE
+from .job_toml import NOW, InvalidJob, ReferenceInput, check_start, config_of
+from .keys import BEGIN, FOLDER
 from .outputs import DeliveryStatus, delivery_status_of, queue_delivery_status, release_outputs
-from .record import BEGIN, JobRecord
+from .record import NEVER, JobRecord, Restart
 from .reports import JobStatus, Reports, lags_of, queue_status, status_of
+from .states import State, state_of
 
 #: Milliseconds from a job's deletion until no worker can be about to begin it.
 SETTLE_MS = 10_000
@@ -48,20 +49,16 @@ class JobInUse(PipelineError):
     """The job can't be deleted, because a worker runs it from its folder."""
 
 
-class State(StrEnum):
-    """`stopped`: no worker runs the job. `failed`: it can't begin, or a part of it has failed and not worked since."""
-
-    RUNNING = "running"
-    STOPPED = "stopped"
-    FAILED = "failed"
-
-
 class JobProgress(NamedTuple):
-    """`status` is None until a worker has begun the job; `deliveries` are those of the outputs outside Redis."""
+    """`status` is None until a worker has begun the job; `deliveries` are those of the outputs outside Redis.
+
+    `reason` says why the job is in this state, None if it just runs.
+    """
 
     state: State
     status: JobStatus | None
     deliveries: list[DeliveryStatus]
+    reason: str | None
 
 
 class _Deleted(msgspec.Struct, frozen=True):
@@ -72,7 +69,7 @@ class _Deleted(msgspec.Struct, frozen=True):
 class JobRegistry:
     """All jobs, by their names.
 
-    Redis keys: `keys.JOBS` and `keys.DELETED`.
+    Redis keys: `keys.JOBS`, `keys.DELETED` and `keys.LOOKED`.
     """
 
     def __init__(self, client: Redis, hubs: Hubs, boards: Boards | None = None) -> None:
@@ -100,7 +97,7 @@ class JobRegistry:
         """
         self.check_references(name, definition)
         self._refuse_taken(name, is_folder=False)  # before its outputs are declared
-        old = self._record(Job.of(name, definition, self.redis, self.hubs, self.boards), definition, is_folder=False)
+        old = self._record(self._open(name, definition), definition, is_folder=False)
         reports = Reports(self.redis, name)
         self.redis.delete(reports.key, reports.errors_key)  # they are about the old definition
         return old is None
@@ -116,38 +113,97 @@ class JobRegistry:
                     path, f"[{field}]: the name of a hash that is joined must begin with {REFERENCES}", field
                 )
 
-    def load(self, folder: Path) -> Job:
+    def load(self, folder: Path, beat: float = BEAT) -> Job:
         """Make the job of a worker's folder, and record it.
 
         Raises `InvalidJob`, `OutputTaken`, or `JobExists` if a job of this name was made over HTTP.
         """
-        definition = read_definition(folder)
-        name = folder.resolve().name
-        self._refuse_taken(name, is_folder=True)
-        job = Job.of(name, definition, self.redis, self.hubs, self.boards, folder)
+        name, definition = name_of(folder), read_definition(folder)
+        old = self._refuse_taken(name, is_folder=True)
+        job = self._open(name, definition, folder, beat, NEVER if old is None else old.restart)
         self._record(job, definition, is_folder=True)
         return job
+
+    def open(self, name: str, record: JobRecord, beat: float = BEAT) -> Job:
+        """Make a job that was put. Raises `InvalidJob` or `OutputTaken`."""
+        return self._open(name, record.definition, None, beat, record.restart)
+
+    def _open(
+        self,
+        name: str,
+        definition: Definition,
+        folder: Path | None = None,
+        beat: float = BEAT,
+        restart: Restart = NEVER,
+    ) -> Job:
+        return Job.of(name, definition, self.redis, self.hubs, self.boards, folder, beat=beat, restart=restart)
+
+    # -- what a worker says of the jobs that it finds ---------------------------------------------------------------
+
+    def look(self) -> None:
+        """Note that a worker looks for jobs, and erase what deleted ones have left."""
+        while_full.write(self.redis, "SET", keys.LOOKED, 1, "PX", int(keys.LOOKED_SECONDS * 1000))
+        self.clean()
+
+    def refuse(self, name: str, reason: str, folder: Path | None) -> None:
+        """Record why a job can't begin. A folder that nobody knows yet is recorded, so that everybody sees it."""
+        place = BEGIN
+        if folder is not None:
+            new = JobRecord(definition=Definition("", {}), folder=True, revision="", updated=self._now())
+            if not while_full.write(self.redis, "HSETNX", keys.JOBS, name, msgspec.json.encode(new)):
+                place = BEGIN if self.get(name).folder else FOLDER
+        Reports(self.redis, name).error(place, reason, from_unix_ms(clock_ms(self.redis)))
+
+    def accept(self, name: str, folder: Path | None) -> None:
+        """Note that a job can begin."""
+        Reports(self.redis, name).forget(*([BEGIN] if folder is None else [BEGIN, FOLDER]))
+
+    def forget(self, name: str) -> None:
+        """Note that a worker's folder is gone. A job that could never begin goes with it."""
+        over: list[str] = []
+
+        def remove(pipe: Pipeline, data: bytes | None) -> None:
+            nonlocal over
+            job = None if data is None else msgspec.json.decode(data, type=JobRecord)
+            over = [FOLDER] if job is not None and not job.folder else [BEGIN, FOLDER]
+            if job is not None and job.folder and not job.tasks:
+                pipe.hdel(keys.JOBS, name)
+
+        self._transact(name, remove)
+        Reports(self.redis, name).forget(*over)
+
+    # -- what a person does with a job --------------------------------------------------------------------------------
 
     def stop(self, name: str) -> None:
         """Have workers leave a job alone, within two seconds, until `start`. Raises `UnknownJob`.
 
         It keeps its state and its place: its hubs keep the events that it has not read, as while no worker runs.
         """
-        self._change(name, lambda job: job.stopped or isoformat(from_unix_ms(clock_ms(self.redis))))
+        self._change(name, lambda job: {"stopped": job.stopped or self._now()})
 
     def start(self, name: str) -> None:
         """Have workers run a job that was stopped: it goes on where it was. Raises `UnknownJob`."""
-        self._change(name, lambda job: None)
+        self._change(name, lambda job: {"stopped": None})
 
-    def stopped(self) -> set[str]:
-        """Return the names of the jobs that were stopped."""
-        return {name for name, job in self.all().items() if job.stopped is not None}
+    def restart(self, name: str, start: Any) -> None:
+        """Have workers begin a job anew within two seconds, also one that was stopped: its state is made again.
 
-    def _change(self, name: str, stopped: Callable[[JobRecord], str | None]) -> None:
+        `start` is the time of its first row: a UTC time, `now`, or `last`, after the last row that was written. Rows
+        after it that were written before are written again. Raises `UnknownJob` or `InvalidValue`.
+        """
+        checked = check_start(start)
+        at = self._now() if checked == NOW else checked
+
+        def changes(job: JobRecord) -> dict[str, Any]:
+            restart = Restart(job.restart.number + 1, at)
+            return {"stopped": None, "restart": restart, "revision": secrets.token_hex(8)}
+
+        self._change(name, changes)
+
+    def _change(self, name: str, changes: Callable[[JobRecord], dict[str, Any]]) -> None:
         def replace(pipe: Pipeline, data: bytes | None) -> None:
             job = _decoded(name, data)
-            changed = msgspec.structs.replace(job, stopped=stopped(job))
-            pipe.hset(keys.JOBS, name, msgspec.json.encode(changed))
+            pipe.hset(keys.JOBS, name, msgspec.json.encode(msgspec.structs.replace(job, **changes(job))))
 
         self._transact(name, replace)
 
@@ -162,7 +218,7 @@ class JobRegistry:
 
         def remove(pipe: Pipeline, data: bytes | None) -> None:
             job = _decoded(name, data)
-            if job.folder and self.is_run(name):
+            if job.folder and (self.is_run(name) or self._is_tried(name)):
                 raise JobInUse(f"a worker runs the job {name!r} from its folder: remove the folder first")
             entry = msgspec.json.encode(_Deleted(clock_ms(self.redis), job))
             pipe.hdel(keys.JOBS, name)
@@ -201,6 +257,15 @@ class JobRegistry:
         """Return whether a worker has run the job within the last five seconds."""
         return bool(self.redis.exists(keys.workers(name)))
 
+    def _is_tried(self, name: str) -> bool:
+        """Return whether a worker has lately tried in vain to begin the job."""
+        status = Reports(self.redis, name).read()
+        earliest = isoformat(from_unix_ms(clock_ms(self.redis) - SETTLE_MS))
+        return any(error.task == BEGIN and error.time > earliest for error in (status.failing if status else ()))
+
+    def _now(self) -> str:
+        return isoformat(from_unix_ms(clock_ms(self.redis)))
+
     def progress(self, name: str, job: JobRecord) -> JobProgress:
         """Return the state of a job, its status and its deliveries. Costs two round trips."""
         return self.progress_of({name: job})[name]
@@ -210,12 +275,14 @@ class JobRegistry:
         if not jobs:
             return {}
         with self.redis.pipeline(transaction=False) as pipe:
+            pipe.exists(keys.LOOKED)
             for name, job in jobs.items():
                 pipe.exists(keys.workers(name))
                 queue_status(pipe, name)
                 for output in job.outboxes:
                     queue_delivery_status(pipe, name, output)
             replies = iter(pipe.execute())
+        is_worked = bool(next(replies))
         found: dict[str, tuple[bool, JobStatus | None, list[DeliveryStatus]]] = {}
         for name, job in jobs.items():
             is_run = bool(next(replies))
@@ -226,14 +293,18 @@ class JobRegistry:
         for name, (is_run, status, deliveries) in found.items():
             if status is not None:
                 status = msgspec.structs.replace(status, lag=lags[name])
-            progress[name] = JobProgress(_state(jobs[name], is_run, status, deliveries), status, deliveries)
+            state, reason = state_of(jobs[name], is_run, is_worked, status, deliveries)
+            progress[name] = JobProgress(state, status, deliveries, reason)
         return progress
 
-    def _refuse_taken(self, name: str, *, is_folder: bool) -> None:
+    def _refuse_taken(self, name: str, *, is_folder: bool) -> JobRecord | None:
+        """Return the record of a job, None if there is none. Raises `JobExists` if it is of the other kind."""
         data = cast("bytes | None", self.redis.hget(keys.JOBS, name))
-        if data is not None and msgspec.json.decode(data, type=JobRecord).folder != is_folder:
+        job = None if data is None else msgspec.json.decode(data, type=JobRecord)
+        if job is not None and job.folder != is_folder:
             where = "made over HTTP" if is_folder else "which is a folder of a worker"
             raise JobExists(f"there is already a job {name!r}, {where}: use another name, or delete that job")
+        return job
 
     def _record(self, job: Job, definition: Definition, *, is_folder: bool) -> JobRecord | None:
         """Record a job; return its record before, None if there was none."""
@@ -282,11 +353,12 @@ class JobRegistry:
             definition=definition,
             folder=is_folder,
             revision=secrets.token_hex(8),
-            updated=isoformat(from_unix_ms(clock_ms(self.redis))),
+            updated=self._now(),
             groups=sorted(groups),
             tasks=sorted({*tasks, *job.opened.tasks}),
             outboxes=sorted(outboxes.union(before)),
             stopped=None if old is None else old.stopped,
+            restart=NEVER if old is None else old.restart,
         )
 
 
@@ -294,20 +366,3 @@ def _decoded(name: str, data: bytes | None) -> JobRecord:
     if data is None:
         raise UnknownJob(name)
     return msgspec.json.decode(data, type=JobRecord)
-
-
-def _state(job: JobRecord, is_run: bool, status: JobStatus | None, deliveries: Sequence[DeliveryStatus]) -> State:
-    if job.stopped is None and (
-        any(delivery.stopped for delivery in deliveries) or (status is not None and _is_failing(status))
-    ):
-        return State.FAILED
-    return State.RUNNING if is_run else State.STOPPED
-
-
-def _is_failing(status: JobStatus) -> bool:
-    """Return whether the task of the last error has not reported since. Errors of reference data don't count."""
-    error = status.error
-    if error is None or not (error.task in (BEGIN, MERGE) or error.task.isdecimal()):
-        return False
-    task = status.tasks.get(error.task)
-    return task is None or error.time > task.reported

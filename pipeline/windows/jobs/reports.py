@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -12,14 +12,20 @@ import msgspec
 from ...hub.hub_keys import HubKeys
 from ...store import Pipeline, Redis, while_full
 from ..language.ticks import BEGINNING, isoformat
-from ..operators.faults import Found
+from ..operators.faults import BOARD_NULL, KINDS, Found
 from ..operators.waiting import Waiting
 from . import keys
 from .fault_examples import queue_examples
+from .keys import BEGIN, MERGE
 from .state import ROWS, Progress
 
 #: Seconds between two reports of a task.
 PERIOD = 1.0
+
+_RECENT = 60.0  # seconds
+
+#: The kinds of fault that say that something is wrong: it leaves out what should be there.
+_BAD = [kind for kind, about in KINDS.items() if about.leaves_out and kind != BOARD_NULL]
 
 
 def place_of(hub: str, partition: int) -> str:
@@ -53,11 +59,14 @@ class WaitingWindow(msgspec.Struct, frozen=True):
 class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`next` has, for each partition of a hub, as `HUB/P`, the sequence number of the event that comes next.
 
-    `watermark` and `reported` are UTC times; `watermark` is None before the first event.
+    `watermark` and `reported` are UTC times; `watermark` is None before the first event. `recent_events` and
+    `recent_faults` are those of the last minute, as far as this worker has had the task.
     """
 
     reported: str
     watermark: str | None = None
+    recent_events: int = 0
+    recent_faults: int = 0
     next: Mapping[str, int] = {}
     rows: Mapping[str, int] = {}
     faults: Mapping[str, int] = {}
@@ -79,7 +88,8 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     (operators/faults.py), are totals since the job was made. `waiting` has the windows that are not over, those that
     end first first. If time alone does not end the first of them, `silent` has the partitions, as `HUB/P`, that it
     waits for: its rows come after later events of all of these. `error` is the last error that stopped a task for a
-    while. `tasks` has the status of each task.
+    while; `failing` has those of tasks that have not worked since. `recent_events` and `recent_faults` are those of the
+    last minute, without faults that leave nothing out, or only a NULL for a board. `tasks` has the status of each task.
     """
 
     job: str
@@ -90,6 +100,9 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     waiting: Sequence[WaitingWindow]
     silent: Sequence[str]
     error: TaskError | None
+    failing: Sequence[TaskError]
+    recent_events: int
+    recent_faults: int
     tasks: Mapping[str, TaskStatus]
 
 
@@ -105,10 +118,15 @@ class Reports:
         self.key = keys.status(job)
         self.errors_key = keys.errors(job)
         self._next: dict[str, float] = {}  # time.monotonic()
+        self._recent: dict[str, _Recent] = {}
 
     def is_due(self, task: str) -> bool:
         """Return whether a task has not reported within the last second."""
         return time.monotonic() >= self._next.get(task, 0.0)
+
+    def resumed(self, task: str, progress: Progress, done: Mapping[str, int]) -> None:
+        """Note how far a task was when this worker got it: what is recent comes after that."""
+        self._recent.setdefault(task, _Recent()).of(progress, done)
 
     def write(
         self,
@@ -126,9 +144,12 @@ class Reports:
         """
         self._next[task] = time.monotonic() + PERIOD
         rows = {name[len(ROWS) :]: count for name, count in progress.counts.items() if name.startswith(ROWS)}
+        events, faults_now = self._recent.setdefault(task, _Recent()).of(progress, done)
         status = TaskStatus(
             reported=isoformat(now),
             watermark=None if watermark == BEGINNING else isoformat(watermark),
+            recent_events=events,
+            recent_faults=faults_now,
             next=done,
             rows=rows,
             faults={name: count for name, count in progress.counts.items() if not name.startswith(ROWS)},
@@ -144,6 +165,10 @@ class Reports:
         """Save the last error of a task, of reference data, or of `BEGIN`. `now` is in ticks."""
         error = msgspec.json.encode(TaskError(task, isoformat(now), message))
         while_full.write(self.redis, "HSET", self.errors_key, task, error)
+
+    def forget(self, *tasks: str) -> None:
+        """Delete the errors of these: they are over."""
+        self.redis.hdel(self.errors_key, *tasks)
 
     def read(self) -> JobStatus | None:
         """Return the status of the job, None if it has never run. Costs two round trips."""
@@ -171,6 +196,9 @@ def status_of(job: str, replies: Iterator[Any]) -> JobStatus | None:
     watermarks = [task.watermark for task in tasks.values()]
     known = [watermark for watermark in watermarks if watermark is not None]
     waiting = _together([window for task in tasks.values() for window in task.waiting])
+    found_errors = sorted(
+        (msgspec.json.decode(error, type=TaskError) for error in errors), key=lambda error: error.time
+    )
     return JobStatus(
         job=job,
         watermark=min(known) if watermarks and len(known) == len(watermarks) else None,
@@ -179,11 +207,10 @@ def status_of(job: str, replies: Iterator[Any]) -> JobStatus | None:
         faults=_total([task.faults for task in tasks.values()]),
         waiting=waiting,
         silent=_silent(waiting[0].end, tasks) if waiting and waiting[0].due is None else [],
-        error=max(
-            (msgspec.json.decode(error, type=TaskError) for error in errors),
-            key=lambda error: error.time,
-            default=None,
-        ),
+        error=found_errors[-1] if found_errors else None,
+        failing=[error for error in found_errors if _is_failing(error, tasks)],
+        recent_events=sum(task.recent_events for task in tasks.values()),
+        recent_faults=sum(task.recent_faults for task in tasks.values()),
         tasks=tasks,
     )
 
@@ -219,6 +246,31 @@ def windows_of(waiting: Mapping[str, Sequence[Waiting]], lateness: int | None) -
         for step, its in waiting.items()
         for each in its
     ]
+
+
+def _is_failing(error: TaskError, tasks: Mapping[str, TaskStatus]) -> bool:
+    """Return whether a task has not reported since its error. Reference data that can't be read fails no task."""
+    if not (error.task in (BEGIN, MERGE) or error.task.isdecimal()):
+        return False
+    task = tasks.get(error.task)
+    return task is None or error.time > task.reported
+
+
+class _Recent:
+    """The totals of a task at each report of the last minute, oldest first."""
+
+    def __init__(self) -> None:
+        self._totals: deque[tuple[float, int, int]] = deque()
+
+    def of(self, progress: Progress, done: Mapping[str, int]) -> tuple[int, int]:
+        """Return how many events and faults have come since the oldest of the reports, and keep this one."""
+        now, events = time.monotonic(), sum(done.values())
+        faults = sum(progress.counts[kind] for kind in _BAD)
+        while self._totals and now - self._totals[0][0] > _RECENT:
+            self._totals.popleft()
+        self._totals.append((now, events, faults))
+        _, first_events, first_faults = self._totals[0]
+        return max(0, events - first_events), max(0, faults - first_faults)
 
 
 def _together(windows: Sequence[WaitingWindow]) -> list[WaitingWindow]:

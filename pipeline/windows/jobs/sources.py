@@ -10,9 +10,8 @@ from ...hub.event import StoredEvent
 from ...hub.log import Hub
 from ...store import Pipeline
 from ..engine.engine import Engine, Given
-from ..engine.input_rows import InputError, InputRows, rows_of
-from ..language.values import Names
-from ..operators.faults import INPUT, Faults
+from ..engine.input_rows import EventReader, InputRows
+from ..operators.faults import Faults
 
 #: The number of events that is expected in an entry of a hub's log before one has been read.
 _TOGETHER = 10.0
@@ -56,7 +55,9 @@ class TaskSource(Protocol):
 class HubSource:
     """A partition of a hub, as an input of the query."""
 
-    def __init__(self, name: str, hub: Hub, partition: int, rows: InputRows, names: Names, faults: Faults) -> None:
+    def __init__(
+        self, name: str, hub: Hub, partition: int, rows: InputRows, reader: EventReader, faults: Faults
+    ) -> None:
         self.name = name
         self.watermark = rows.watermark
         self._has_ended = False
@@ -64,7 +65,7 @@ class HubSource:
         self.key = hub.keys[partition].events
         self._partition = partition
         self._rows = rows
-        self._names = names
+        self._reader = reader
         self._faults = faults
         self._asked = ("0", 0)
         self._together = _TOGETHER
@@ -87,7 +88,7 @@ class HubSource:
 
     def feed(self, engine: Engine, entries: Sequence[StoredEvent], now: int) -> list[Given]:
         self._faults.reading(self._hub, entries)
-        rows = [row for stored in entries for row in self._rows_of(stored, now)]
+        rows = self._reader.rows(entries, now, self._faults)
         given: list[Given] = []
         for stream, taken in self._rows.by_stream(rows, engine.closed):
             given += engine.feed(stream, taken)
@@ -105,10 +106,3 @@ class HubSource:
     def restore(self, packed: bytes) -> None:
         self._rows.restore(packed)
         self.watermark = self._rows.watermark
-
-    def _rows_of(self, stored: StoredEvent, now: int) -> list[Any]:
-        try:
-            return rows_of(stored, now, self._names)
-        except InputError as exc:
-            self._faults.report(INPUT, f"{exc} (partition {stored.partition}, offset {stored.offset})", event=stored)
-            return []

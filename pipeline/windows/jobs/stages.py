@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from ...hub.consumer_group import least_offsets
 from ...store import Pipeline
 from ..engine.engine import ExchangeRow
-from ..engine.input_rows import InputRows
+from ..engine.input_rows import EventReader, InputRows
 from ..operators.faults import Faults
 from .exchange import MOST_ENTRIES, Exchange, ExchangeSource
 from .keys import MERGE
@@ -36,7 +36,7 @@ class PartitionTask(StageTask):
                 reader.group.hub,
                 self.partition,
                 InputRows(plan.streams, reader.input, self.opened.policies, faults),
-                plan.names,
+                EventReader(plan.names),
                 faults,
             )
             for reader in self._readers

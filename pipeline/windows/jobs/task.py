@@ -15,6 +15,7 @@ from ...store.lease import LeaseLost
 from ..engine.engine import Engine, ExchangeRow, Given, OutputRow
 from ..language.ticks import BEGINNING, END, from_unix_ms
 from ..operators.faults import Faults
+from .fault_examples import fault_rows
 from .opened import OpenedJob
 from .outputs import Sink
 from .outputs.outbox import MOST_WAITING, Outbox
@@ -127,7 +128,7 @@ class StageTask:
         if self.opened.current_version() != self.opened.version:
             raise Superseded(self.opened.name)
         progress = self.checkpoint.load()
-        faults = Faults(self.opened.name, progress.counts)
+        faults = Faults(self.opened.name, progress.counts, keeps_new=self.opened.faults is not None)
         engine = Engine(self.opened.plan, faults, self.opened.tables, self._nodes())
         engine.restore(self.checkpoint.state(), progress.snapshot.closed)
         sources = self._sources(faults)
@@ -145,6 +146,7 @@ class StageTask:
             snapshot_at=time.monotonic() + self.opened.pacing.snapshot_seconds,
         )
         run.settle()
+        self.opened.reports.resumed(self.name, progress, self._next_numbers(progress))
         return run
 
     def _turn(self, run: Run) -> int:
@@ -166,7 +168,7 @@ class StageTask:
         is_snapshot = run.is_news and (
             run.events >= self.opened.pacing.snapshot_events or time.monotonic() >= run.snapshot_at
         )
-        if rows or is_news or is_snapshot:
+        if rows or is_news or is_snapshot or run.faults.has_new:
             self._commit(run, rows, is_snapshot)
         elif run.engine.closed > run.progress.closed:
             self._note_progress(run.engine.closed, run.progress)
@@ -242,6 +244,9 @@ class StageTask:
         with releasing, transaction(self.opened.client, self.checkpoint.key) as pipe:
             guarded = self.checkpoint.guard(pipe, progress)
             asked = self._queue_outputs(pipe, run, [row for row in given if isinstance(row, OutputRow)])
+            if (output := self.opened.faults) is not None:
+                asked += self._queue_outputs(pipe, run, fault_rows(output, self.name, run.faults.take_new()))
+                run.faults.take_new()  # a fault of such a row makes no row: it would go on for ever
             progress.commits += 1
             progress.closed = max(progress.closed, run.engine.closed)
             self._queue_given(pipe, [row for row in given if isinstance(row, ExchangeRow)], progress.closed)
@@ -257,12 +262,16 @@ class StageTask:
 
     def _queue_outputs(self, pipe: Pipeline, run: Run, rows: Sequence[OutputRow]) -> list[Sink]:
         """Put rows into the transaction; return the sink of each command."""
-        asked: list[Sink] = []
+        by_output: dict[str, list[OutputRow]] = {}
         for row in rows:
-            run.progress.counts[ROWS + row.output] += 1
-            for sink in self.opened.sinks[row.output]:
-                sink.queue(pipe, row, run.faults)
-                asked += [sink] * (len(pipe) - len(asked))
+            by_output.setdefault(row.output, []).append(row)
+        asked: list[Sink] = []
+        before = len(pipe)
+        for output, its_rows in by_output.items():
+            run.progress.counts[ROWS + output] += len(its_rows)
+            for sink in self.opened.sinks[output]:
+                sink.queue(pipe, its_rows, run.faults)
+                asked += [sink] * (len(pipe) - before - len(asked))
         return asked
 
     def _queue_snapshot(self, pipe: Pipeline, run: Run) -> None:

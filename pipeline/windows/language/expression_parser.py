@@ -6,7 +6,7 @@ The grammar is at the head of parser.py.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from ..functions import FUNCTIONS, TIMESTAMP, TRY_CAST, kind_of
 from .durations import LARGEST, duration, interval, number, unit
@@ -28,6 +28,7 @@ from .syntax import (
     Over,
     Property,
     Star,
+    Type,
     Unary,
     Unit,
 )
@@ -36,7 +37,6 @@ from .token_reader import RESERVED, TokenReader
 from .tokens import At, QueryError, upper
 
 _COMPARISONS = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "!<": ">=", "!>": "<="}
-_TYPES = ("bigint", "float", "nvarchar", "datetime", "bit", "record", "array")
 _OVER_CLAUSES = ("PARTITION BY", "ORDER BY", "LIMIT DURATION", "WHEN")
 
 
@@ -63,6 +63,16 @@ class ExpressionParser:
         expression = self.whole()
         self._is_timestamp = False
         return expression
+
+    def type(self) -> Type:
+        name = self._tokens.next.keyword.lower()
+        if name not in (types := get_args(Type)):
+            raise self._tokens.unexpected(f"a type ({', '.join(types)})")
+        self._tokens.advance()
+        if name == "nvarchar" and self._tokens.accept("("):
+            self._tokens.expect("MAX", "max")
+            self._tokens.expect(")")
+        return cast(Type, name)
 
     # From the weakest operator to the strongest
 
@@ -114,7 +124,7 @@ class ExpressionParser:
 
     def _sum(self) -> Expression:
         left = self._product()
-        while operator := self._tokens.accept_one("+", "-"):
+        while operator := self._tokens.accept_one("+", "-", "&", "|", "^"):
             left = Binary(cast(Any, operator.text), left, self._product(), operator.at)
         return left
 
@@ -125,7 +135,7 @@ class ExpressionParser:
         return left
 
     def _signed(self) -> Expression:
-        operator = self._tokens.accept_one("-", "+")
+        operator = self._tokens.accept_one("-", "+", "~")
         if operator is None:
             return self._operand()
         if operator.text == "-" and self._tokens.next.text == str(LARGEST + 1):  # -2^63: 2^63 is not a bigint
@@ -145,11 +155,11 @@ class ExpressionParser:
         if self._tokens.accept("CASE"):
             return self._case(token.at)
         if kind_of(token.keyword) == "cast" and self._tokens.is_sign("(", 1):
-            return self._cast()
+            return self._properties(self._cast())
         if self._tokens.accept("("):
             expression = self._expression()
             self._tokens.expect(")", "an operator or )")
-            return expression
+            return self._properties(expression)
         return self._column_or_call()
 
     # Single operands
@@ -173,15 +183,9 @@ class ExpressionParser:
         self._tokens.expect("(")
         operand = self._expression()
         self._tokens.expect("AS", "an operator or AS")
-        name = self._tokens.next.keyword.lower()
-        if name not in _TYPES:
-            raise self._tokens.unexpected(f"a type ({', '.join(_TYPES)})")
-        self._tokens.advance()
-        if name == "nvarchar" and self._tokens.accept("("):
-            self._tokens.expect("MAX", "max")
-            self._tokens.expect(")")
+        to = self.type()
         self._tokens.expect(")")
-        return Cast(operand, cast(Any, name), function.keyword == TRY_CAST, function.at)
+        return Cast(operand, to, function.keyword == TRY_CAST, function.at)
 
     def _column_or_call(self) -> Expression:
         first = self._tokens.next
@@ -199,7 +203,9 @@ class ExpressionParser:
                 return self._properties(self._call(function, ".".join(part.text for part in parts), first.at))
             if function == TIMESTAMP:  # the older way to write it
                 return Call(function, (), False, None, first.at)
-        return Column(tuple(part.text for part in parts), first.at)
+        return Column(
+            tuple(part.text for part in parts), first.at, is_quoted=first.kind == "quoted" and len(parts) == 1
+        )
 
     def _call(self, function: str, written: str, at: At) -> Call:
         if kind_of(function) == "window":
@@ -222,7 +228,7 @@ class ExpressionParser:
         """Read the first argument, and what belongs to it. The table of functions says whether it is an expression."""
         at = self._tokens.next.at
         first = FUNCTIONS[function].first if function in FUNCTIONS else None
-        if first is None and self._tokens.is_next("*"):
+        if first is None and self._tokens.is_next("*") and not function.startswith("UDF."):
             raise unknown_function(function, function_at)
         if first == "star" and self._tokens.accept("*"):
             yield Star((), at)
@@ -239,7 +245,11 @@ class ExpressionParser:
     def _properties(self, operand: Expression) -> Expression:
         at = self._tokens.next.at
         while self._tokens.accept("."):
-            operand = Property(operand, self._tokens.property_name().text, at)
+            name = self._tokens.property_name().text
+            if isinstance(operand, Column):
+                operand = Column((*operand.names, name), operand.at)
+            else:
+                operand = Property(operand, name, at)
         return operand
 
     # OVER

@@ -1,17 +1,19 @@
 """Reads the text of a query into the values of syntax.py. The language is the part of Stream Analytics' given here.
 
-    query      = [WITH step {, step}] statement {[;] statement} [;]
+    query      = {table} statement {[;] statement} [;]
+    table      = CREATE TABLE name ( name type {, name type} ) [;]
+    statement  = [WITH step {, step}] union
     step       = name AS ( union )
-    statement  = union
-    union      = member {UNION member}
+    union      = member {UNION [ALL] member}
     member     = select | ( union )
-    select     = SELECT [ALL] item {, item} [INTO name] FROM source {join}
+    select     = SELECT [ALL] item {, item} [INTO name] FROM source {join | apply}
                  [WHERE expression] [GROUP BY key {, key}] [HAVING expression]
 
-    item       = * | name {. name} . * | name = expression | expression [[AS] name]
+    item       = * | name {. name} . * | name = expression | expression [[AS] name | AS 'text']
     source     = name [[AS] name] {TIMESTAMP BY expression [OVER expression {, expression}]
                                    | PARTITION BY column [INTO n]}
     join       = [INNER | LEFT [OUTER]] JOIN source ON expression
+    apply      = (CROSS | OUTER) APPLY (GetArrayElements | GetRecordProperties) ( expression ) [AS] name
     key        = expression | window | System.Timestamp() | Windows ( member {, member} )
     member     = window | System.Timestamp() | Window ( 'id' , window | System.Timestamp() )
 
@@ -31,12 +33,12 @@
                | expression [NOT] BETWEEN expression AND expression
                | expression [NOT] IN ( expression {, expression} )
                | expression IS [NOT] NULL      none of these twice in a row
-               | expression + expression       and -
+               | expression + expression       and - & | ^
                | expression * expression       and / %
-               | - expression                  and +                           strongest
-               | ( expression ) | NULL | number | 'text' | column | call
+               | - expression                  and + ~                         strongest
+               | ( expression ) {. name} | NULL | number | 'text' | column | call
                | CASE [expression] WHEN expression THEN expression {WHEN ...} [ELSE expression] END
-               | (CAST | TRY_CAST) ( expression AS type )
+               | (CAST | TRY_CAST) ( expression AS type ) {. name}
     column     = name {. name}
     type       = bigint | float | nvarchar [( max )] | datetime | bit | record | array
     call       = name {. name} ( [[ALL | DISTINCT] argument {, argument}] ) [OVER ( {clause} )] {. name}
@@ -49,7 +51,8 @@
                | LIMIT DURATION ( unit , n )
                | WHEN expression
 
-    name       = a word that is not reserved, or [any text]; after a dot, any word. In [any text], ]] is a bracket.
+    name       = a word that is not reserved, or [any text] or "any text"; after a dot, any word. In such a text, what
+                 closes it is written twice: ]] is a bracket.
     number     = 12, a bigint; 1.5, .5, 1e3, 1.5e-3, a float
     text       = 'it''s' or N'it''s'
     unit       = a unit's name or abbreviation in time_units.py, which also says which ones windows and ISFIRST take
@@ -57,18 +60,20 @@
     comment    = -- to the end of the line, or /* ... */
 
 Keywords, functions and units ignore case. Durations are above 0 and 7 days at most. What T-SQL or Stream Analytics has
-beyond this (CREATE TABLE, APPLY, MATCH_RECOGNIZE, SELECT in SELECT, ...) is refused by its name; it is never taken for
+beyond this (CREATE FUNCTION, MATCH_RECOGNIZE, SELECT in SELECT, ...) is refused by its name; it is never taken for
 something else.
 """
 
 from __future__ import annotations
 
-from ..functions import FUNCTIONS, TIMESTAMP
+from ..functions import CAST, FUNCTIONS, TIMESTAMP, TRY_CAST, kind_of
 from .durations import integer
 from .expression_parser import ExpressionParser
 from .refusals import means_window, unknown_window
 from .syntax import (
+    Apply,
     Call,
+    Cast,
     Column,
     Expression,
     Item,
@@ -82,8 +87,10 @@ from .syntax import (
     Star,
     Statement,
     Step,
+    Table,
+    TypedColumn,
 )
-from .token_reader import TokenReader
+from .token_reader import NAMES, TokenReader, is_element
 from .tokens import QueryError
 from .window_parser import WindowParser
 
@@ -103,16 +110,32 @@ class _QueryParser:
         self._expressions = ExpressionParser(self._tokens)
         self._windows = WindowParser(self._tokens, self._expressions)
         self._into: str | None = None  # of the statement that is being read
+        self._items = 0  # of the SELECT that is being read, so far
         self._may_follow = ""  # what may follow the SELECT that was read last, in words
 
     def query(self) -> Query:
-        steps = self._tokens.separated(self._step) if self._tokens.accept("WITH") else []
+        tables = []
+        while self._tokens.accept("CREATE", "TABLE"):
+            tables.append(self._table())
         statements = [self._statement()]
         while self._tokens.accept(";") or self._tokens.next.kind != "end":
             if self._tokens.next.kind == "end":
                 break
             statements.append(self._statement())
-        return Query(tuple(steps), tuple(statements))
+        return Query(tuple(statements), tuple(tables))
+
+    def _table(self) -> Table:
+        at = self._tokens.next.at
+        name = self._tokens.name("the name of an input")
+        self._tokens.expect("(")
+        columns = self._tokens.separated(self._typed_column)
+        self._tokens.expect(")", "a comma or )")
+        self._tokens.accept(";")
+        return Table(name, tuple(columns), at)
+
+    def _typed_column(self) -> TypedColumn:
+        at = self._tokens.next.at
+        return TypedColumn(self._tokens.name("a column"), self._expressions.type(), at)
 
     def _step(self) -> Step:
         at = self._tokens.next.at
@@ -124,13 +147,14 @@ class _QueryParser:
         return Step(name, selects, at)
 
     def _statement(self) -> Statement:
+        steps = self._tokens.separated(self._step) if self._tokens.accept("WITH") else []
         at = self._tokens.next.at
         self._into = None
         selects = self._union()
-        may_follow = self._tokens.next.kind == "end" or any(map(self._tokens.is_next, (";", "SELECT", "(")))
+        may_follow = self._tokens.next.kind == "end" or any(map(self._tokens.is_next, (";", "SELECT", "(", "WITH")))
         if not may_follow:
             raise self._tokens.unexpected(f"{self._may_follow}, another SELECT or the end")
-        return Statement(DEFAULT_OUTPUT if self._into is None else self._into, selects, at)
+        return Statement(tuple(steps), DEFAULT_OUTPUT if self._into is None else self._into, selects, at)
 
     def _union(self, in_step: bool = False) -> tuple[Select, ...]:
         """Read SELECTs. Their parentheses make no difference, since a UNION keeps all rows."""
@@ -142,12 +166,11 @@ class _QueryParser:
             selects.append(self._select(in_step, is_first=not selects))
             while opened and self._tokens.accept(")"):
                 opened -= 1
-            if self._tokens.is_next("UNION", "ALL") or not self._tokens.accept("UNION"):
+            if not self._tokens.accept("UNION"):
                 break
+            self._tokens.accept("ALL")
         if opened:
             raise self._tokens.unexpected(f"{self._may_follow} or )")
-        if self._tokens.is_next("UNION"):
-            raise QueryError("UNION ALL is not supported: write UNION, which keeps all rows", self._tokens.next.at)
         return tuple(selects)
 
     # The clauses of a SELECT
@@ -155,6 +178,7 @@ class _QueryParser:
     def _select(self, in_step: bool, is_first: bool) -> Select:
         at = self._tokens.expect("SELECT").at
         self._tokens.accept("ALL")
+        self._items = 0
         items = self._tokens.separated(self._item)
         if self._tokens.is_next("INTO"):
             if in_step:
@@ -167,9 +191,9 @@ class _QueryParser:
         else:
             self._tokens.expect("FROM", "a comma, INTO or FROM" if is_first and not in_step else "a comma or FROM")
         source = self._source()
-        joins = []
-        while self._is_join():
-            joins.append(self._join())
+        joins: list[Join | Apply] = []
+        while self._is_join() or self._is_apply():
+            joins.append(self._join() if self._is_join() else self._apply())
         if self._tokens.is_next(","):
             raise QueryError("several inputs after FROM are not supported: write JOIN ... ON", self._tokens.next.at)
         where = self._expressions.whole() if self._tokens.accept("WHERE") else None
@@ -180,25 +204,35 @@ class _QueryParser:
         return select
 
     def _item(self) -> Item:
-        at = self._tokens.next.at
+        self._items += 1
         if star := self._star():
             return Item("", star)
         if self._tokens.is_name() and self._tokens.is_sign("=", 1):
             name = self._tokens.name("a column")
             self._tokens.advance()
-            return Item(name, self._expressions.whole())
+            return Item(name, self._expressions.whole(), has_alias=True)
         expression = self._expressions.whole()
-        if self._tokens.accept("AS") or self._tokens.is_name():
-            return Item(self._tokens.name("a name for the column"), expression)
-        column = own_name(expression)
-        if column is None:
-            raise QueryError("this column needs a name: add AS and a name", at)
-        return Item(column, expression)
+        if self._tokens.accept("AS"):
+            return Item(self._alias(), expression, has_alias=True)
+        if is_element(self._tokens.next):
+            raise self._tokens.unexpected("a comma")
+        if self._tokens.is_name():
+            return Item(self._tokens.name("a name for the column"), expression, has_alias=True)
+        return Item(own_name(expression) or f"col{self._items}", expression)
+
+    def _alias(self) -> str:
+        token = self._tokens.next
+        if token.kind != "text":
+            return self._tokens.name("a name for the column")
+        name = self._tokens.text()
+        if not name or "\n" in name:
+            raise QueryError("a column's name can't be empty, and has no line breaks", token.at)
+        return name
 
     def _star(self) -> Star | None:
         """Read * or name.*. Returns None, and reads nothing, if the next item is something else."""
         ahead = 0
-        while self._tokens.peek(ahead).kind in ("word", "bracketed") and self._tokens.is_sign(".", ahead + 1):
+        while self._tokens.peek(ahead).kind in NAMES and self._tokens.is_sign(".", ahead + 1):
             ahead += 2
         if not self._tokens.is_sign("*", ahead) or (ahead and not self._tokens.is_name()):
             return None
@@ -253,6 +287,28 @@ class _QueryParser:
         self._tokens.expect("ON", "TIMESTAMP BY, PARTITION BY or ON")
         return Join("LEFT" if is_left else "INNER", source, self._expressions.whole(), at)
 
+    def _is_apply(self) -> bool:
+        return self._tokens.is_next("CROSS", "APPLY") or self._tokens.is_next("OUTER", "APPLY")
+
+    def _apply(self) -> Apply:
+        at = self._tokens.next.at
+        is_outer = self._tokens.advance().keyword == "OUTER"
+        self._tokens.expect("APPLY")
+        function = self._tokens.next
+        applied = [known for known in FUNCTIONS if kind_of(known) == "applied"]
+        if function.keyword not in applied:
+            raise self._tokens.unexpected(" or ".join(FUNCTIONS[known].name for known in applied))
+        self._tokens.advance()
+        self._tokens.expect("(")
+        of = self._expressions.whole()
+        self._tokens.expect(")", "an operator or )")
+        self._tokens.accept("AS")
+        named_at = self._tokens.next.at
+        name = self._tokens.name("AS and a name for the elements")
+        if self._tokens.is_next("TIMESTAMP", "BY"):
+            raise QueryError("TIMESTAMP BY is for inputs: an element can't give the time", self._tokens.next.at)
+        return Apply(is_outer, function.keyword, of, Source(name, name, None, (), None, named_at), at)
+
     def _group_by(self) -> tuple[tuple[Expression, ...], tuple[NamedWindow, ...]]:
         self._tokens.expect("GROUP")
         at = self._tokens.expect("BY").at
@@ -297,17 +353,20 @@ def _snapshot(keys: list[Expression]) -> tuple[NamedWindow, ...]:
 
 
 def own_name(expression: Expression) -> str | None:
-    """Return what the column is called without an alias, None if it has no name then.
+    """Return what the column is called without an alias: the last of its names, or its function in lower case.
 
-    The only call with a name of its own is COUNT, which an example of the documentation uses.
+    None for another expression, which is called by its place: col2. An example of the documentation uses `count`; what
+    other columns are called in Azure is documented nowhere.
     """
     match expression:
         case Column(names):
             return names[-1]
         case Property(_, name):
             return name
-        case Call("COUNT"):
-            return "count"
+        case Call(function):
+            return function.rpartition(".")[2].lower()
+        case Cast(is_try=is_try):
+            return (TRY_CAST if is_try else CAST).lower()
     return None
 
 
@@ -320,7 +379,7 @@ def _what_may_follow(select: Select) -> str:
     elif select.where is not None:
         clauses = ["an operator", "GROUP BY", *clauses]
     elif select.joins:
-        clauses = ["an operator", "JOIN", "WHERE", "GROUP BY", *clauses]
+        clauses = ["an operator", "JOIN", "APPLY", "WHERE", "GROUP BY", *clauses]
     else:
-        clauses = ["JOIN", "WHERE", "GROUP BY", *clauses]
+        clauses = ["JOIN", "APPLY", "WHERE", "GROUP BY", *clauses]
     return ", ".join(clauses)

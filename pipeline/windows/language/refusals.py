@@ -20,16 +20,21 @@ def check_function(call: Call) -> None:
     function = FUNCTIONS.get(name)
     if function is None:
         raise unknown_function(name, call.at)
+    if function.kind == "applied":
+        raise QueryError(f"{function.name} gives rows: write CROSS APPLY {function.name}(...) AS x after FROM", call.at)
     if function.kind == "unsupported":
-        raise QueryError(f"{name} is a function of Stream Analytics that is not supported", call.at)
+        message = f"{name} is a function of Stream Analytics that is not supported; instead: {function.instead}"
+        raise QueryError(message, call.at)
     if function.kind == "foreign":
         raise QueryError(f"there is no function {name}: write {function.instead}", call.at)
 
 
 def unknown_function(name: str, at: At) -> QueryError:
     """Return the error for a call's name, in upper case, that the table of functions does not have."""
-    if name.startswith(("UDF.", "UDA.")):
-        return QueryError(f"{name} is a user-defined function that is not supported", at)
+    if name.startswith("UDF."):
+        return QueryError(f"there is no function {name}: its source belongs in functions/, in a file of that name", at)
+    if name.startswith("UDA."):
+        return QueryError(f"{name} is a user-defined aggregate, which is not supported: write it as steps in WITH", at)
     can_be_window = means_window(name)
     usable = [
         known

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from ..functions import CAST, FUNCTIONS, TIMESTAMP, TRY_CAST
 from .parser import DEFAULT_OUTPUT, own_name
 from .syntax import (
+    Apply,
     Between,
     Binary,
     Call,
@@ -37,6 +38,8 @@ from .syntax import (
     Source,
     Star,
     Statement,
+    Type,
+    TypedColumn,
     Unary,
     Unit,
     Window,
@@ -46,14 +49,13 @@ from .token_reader import KEYWORD_BEFORE, RESERVED
 from .tokens import upper
 
 _OR, _AND, _NOT, _PREDICATE, _SUM, _PRODUCT, _SIGN, _OPERAND = range(8)
-_STRENGTHS = {"OR": _OR, "AND": _AND, "+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "%": _PRODUCT}
+_STRENGTHS = {"OR": _OR, "AND": _AND, **dict.fromkeys("+-&|^", _SUM), **dict.fromkeys("*/%", _PRODUCT)}
 
 
 def render(query: Query) -> str:
-    """Return a text of the query, with a line for each step and statement."""
-    lines = [f"{_name(step.name)} AS ({' UNION '.join(map(_select, step.selects))})" for step in query.steps]
-    steps = f"WITH {', '.join(lines)}\n" if lines else ""
-    return steps + "\n".join(map(_statement, query.statements))
+    """Return a text of the query, with a line for each table, step and statement."""
+    tables = [f"CREATE TABLE {_name(table.input)} ({_list(map(_typed, table.columns))});" for table in query.tables]
+    return "\n".join([*tables, *map(_statement, query.statements)])
 
 
 def render_expression(expression: Expression | Star) -> str:
@@ -61,10 +63,20 @@ def render_expression(expression: Expression | Star) -> str:
     return _expression(expression, _OR)
 
 
+def _typed(column: TypedColumn) -> str:
+    return f"{_name(column.name)} {_type(column.type)}"
+
+
+def _type(name: Type) -> str:
+    return "nvarchar(max)" if name == "nvarchar" else name
+
+
 def _statement(statement: Statement) -> str:
+    lines = [f"{_name(step.name)} AS ({' UNION '.join(map(_select, step.selects))})" for step in statement.steps]
+    steps = f"WITH {', '.join(lines)}\n" if lines else ""
     into = "" if statement.into == DEFAULT_OUTPUT else f" INTO {_name(statement.into)}"
     first, *others = statement.selects
-    return " UNION ".join([_select(first, into), *map(_select, others)])
+    return steps + " UNION ".join([_select(first, into), *map(_select, others)])
 
 
 def _select(select: Select, into: str = "") -> str:
@@ -101,7 +113,12 @@ def _source(source: Source) -> str:
     return text
 
 
-def _join(join: Join) -> str:
+def _join(join: Join | Apply) -> str:
+    if isinstance(join, Apply):
+        kind = "OUTER" if join.is_outer else "CROSS"
+        return (
+            f" {kind} APPLY {FUNCTIONS[join.function].name}({render_expression(join.of)}) AS {_name(join.source.name)}"
+        )
     return f" {join.kind} JOIN {_source(join.source)} ON {render_expression(join.on)}"
 
 
@@ -187,12 +204,12 @@ def _operand(expression: Expression | Star) -> str:
         case Unit(name):
             return name
         case Property(operand, name):
-            return f"{_expression(operand, _OPERAND)}.{_name(name)}"
+            text = render_expression(operand)
+            return f"{text if isinstance(operand, Call | Cast | Property) else f'({text})'}.{_name(name)}"
         case Case():
             return _case(expression)
         case Cast(operand, type, is_try):
-            length = "(max)" if type == "nvarchar" else ""
-            return f"{TRY_CAST if is_try else CAST}({render_expression(operand)} AS {type}{length})"
+            return f"{TRY_CAST if is_try else CAST}({render_expression(operand)} AS {_type(type)})"
         case Call(function, arguments, distinct, over):
             before, after = "DISTINCT " if distinct else "", "" if over is None else f" OVER ({_over(over)})"
             return f"{function}({before}{_expressions(arguments)}){after}"

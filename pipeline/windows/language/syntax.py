@@ -11,6 +11,9 @@ from typing import Literal
 
 from .tokens import At
 
+Type = Literal["bigint", "float", "nvarchar", "datetime", "bit", "record", "array"]
+"""A type, in lower case and without a length: nvarchar(max) is nvarchar."""
+
 
 @dataclass(frozen=True)
 class Constant:
@@ -28,10 +31,14 @@ class Constant:
 
 @dataclass(frozen=True)
 class Column:
-    """`a.b.c`: a column, maybe after its source's name, and properties of records to any depth."""
+    """`a.b.c`: a column, maybe after its source's name, and properties of records to any depth.
+
+    `is_quoted`: it is one name in double quotes, which somebody may have meant as a text.
+    """
 
     names: tuple[str, ...]
     at: At = field(compare=False)
+    is_quoted: bool = field(default=False, compare=False, kw_only=True)
 
     def __str__(self) -> str:
         return ".".join(self.names)
@@ -47,7 +54,7 @@ class Star:
 
 @dataclass(frozen=True)
 class Property:
-    """`operand.name` where the operand is a call: System.Window().Id, GetArrayElement(a, 0).b."""
+    """`operand.name` where the operand is no column: System.Window().Id, GetArrayElement(a, 0).b, (a + b).c."""
 
     operand: Expression
     name: str
@@ -56,7 +63,7 @@ class Property:
 
 @dataclass(frozen=True)
 class Unary:
-    operator: Literal["-", "+", "NOT"]
+    operator: Literal["-", "+", "~", "NOT"]
     operand: Expression
     at: At = field(compare=False)
 
@@ -65,7 +72,7 @@ class Unary:
 class Binary:
     """`operator` of `!=` is `<>`."""
 
-    operator: Literal["+", "-", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "AND", "OR"]
+    operator: Literal["+", "-", "&", "|", "^", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "AND", "OR"]
     left: Expression
     right: Expression
     at: At = field(compare=False)
@@ -118,10 +125,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Cast:
-    """CAST or TRY_CAST. `type` is in lower case and has no length: nvarchar(max) is nvarchar."""
+    """CAST or TRY_CAST."""
 
     operand: Expression
-    type: Literal["bigint", "float", "nvarchar", "datetime", "bit", "record", "array"]
+    type: Type
     is_try: bool
     at: At = field(compare=False)
 
@@ -175,10 +182,14 @@ Expression = Constant | Column | Property | Unary | Binary | Like | In | Between
 
 @dataclass(frozen=True)
 class Item:
-    """One item of SELECT. `name` is the alias, or the column's own name without one; '' for a `Star`."""
+    """One item of SELECT. `name` is the alias, or the name that the item gets without one; '' for a `Star`.
+
+    `has_alias`: the query writes the name.
+    """
 
     name: str
     expression: Expression | Star
+    has_alias: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -252,6 +263,20 @@ class Join:
 
 
 @dataclass(frozen=True)
+class Apply:
+    """CROSS APPLY function(of) AS name, or OUTER APPLY: a row for each element of an array, or property of a record.
+
+    `function` is in upper case. `source` has nothing but the name.
+    """
+
+    is_outer: bool
+    function: str
+    of: Expression
+    source: Source
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
 class Select:
     """`keys` are the expressions of GROUP BY in their order, without its window.
 
@@ -261,7 +286,7 @@ class Select:
 
     items: tuple[Item, ...]
     source: Source
-    joins: tuple[Join, ...]
+    joins: tuple[Join | Apply, ...]
     where: Expression | None
     keys: tuple[Expression, ...]
     windows: tuple[NamedWindow, ...]
@@ -280,16 +305,36 @@ class Step:
 
 @dataclass(frozen=True)
 class Statement:
-    """SELECT ... INTO into ... UNION ... . INTO is written in the first SELECT; without it, `into` is "output"."""
+    """WITH steps, SELECT ... INTO into ... UNION ... .
 
+    INTO is written in the first SELECT; without it, `into` is "output".
+    """
+
+    steps: tuple[Step, ...]
     into: str
     selects: tuple[Select, ...]
     at: At = field(compare=False)
 
 
 @dataclass(frozen=True)
-class Query:
-    """WITH steps, then the statements. There is at least one statement."""
+class TypedColumn:
+    name: str
+    type: Type
+    at: At = field(compare=False)
 
-    steps: tuple[Step, ...]
+
+@dataclass(frozen=True)
+class Table:
+    """CREATE TABLE input ( columns ): the types that columns of an input have."""
+
+    input: str
+    columns: tuple[TypedColumn, ...]
+    at: At = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Query:
+    """At least one statement. A step can be read in its statement and in those after it."""
+
     statements: tuple[Statement, ...]
+    tables: tuple[Table, ...] = ()

@@ -10,6 +10,10 @@ from .tokens import QueryError, Token, tokens
 
 T = TypeVar("T")
 
+QUOTED = ("bracketed", "quoted")
+NAMES = ("word", *QUOTED)
+"""The kinds of tokens that are names wherever they stand, and those that can be names."""
+
 _DEEPEST = 50  # levels of nesting; each takes ten of the thousand Python frames that there are
 
 # Words that are names only in brackets or after a dot. TIMESTAMP, PARTITION and LIMIT are not among them, since data
@@ -28,22 +32,27 @@ KEYWORD_BEFORE = {"TIMESTAMP": "BY", "PARTITION": "BY", "LIMIT": "DURATION"}
 # allowed, with the message for it. They are tried in this order when a word is unexpected, so that the error says what
 # is wrong.
 _REFUSED = {
+    "CREATE TABLE": "CREATE TABLE is allowed only at the beginning, before WITH and SELECT",
     **{
-        phrase: f"{phrase} is not supported"
-        for phrase in (
-            *("CREATE TABLE", "CREATE FUNCTION", "CREATE", "CROSS APPLY", "OUTER APPLY", "CROSS JOIN"),
-            *("RIGHT OUTER JOIN", "RIGHT JOIN", "FULL OUTER JOIN", "FULL JOIN", "MATCH_RECOGNIZE"),
-            *("EXCEPT", "INTERSECT", "EXISTS"),
-        )
+        phrase: f"{phrase} is not supported{instead}"
+        for phrase, instead in {
+            **dict.fromkeys(("CREATE FUNCTION", "CREATE"), ""),
+            "CROSS JOIN": ": write JOIN ... ON",
+            **dict.fromkeys(("RIGHT OUTER JOIN", "RIGHT JOIN"), ": change the sides and write LEFT JOIN"),
+            **dict.fromkeys(("FULL OUTER JOIN", "FULL JOIN"), ": write LEFT JOIN, both ways, and UNION"),
+            "MATCH_RECOGNIZE": ": write LAG, LAST or ISFIRST with WHEN",
+            "EXCEPT": ": write LEFT JOIN ... WHERE ... IS NULL",
+            "INTERSECT": ": write JOIN ... ON",
+            "EXISTS": ": write JOIN ... ON",
+        }.items()
     },
-    "DISTINCT": "SELECT DISTINCT is not supported; as a name, write [DISTINCT]",
-    "TOP": "SELECT TOP is not supported; as a name, write [TOP]",
+    "DISTINCT": "SELECT DISTINCT is not supported: GROUP BY the columns and a window; as a name, write [DISTINCT]",
+    "TOP": "SELECT TOP is not supported: write TopOne or CollectTop and a window; as a name, write [TOP]",
     "ORDER BY": "ORDER BY is not supported here: rows come in the order of their time",
     "SELECT": "a SELECT inside another is not supported: give it a name in WITH",
-    "WITH": "WITH is allowed only once, before the first SELECT",
+    "WITH": "WITH is allowed only before a statement, and once for it",
     "INTO": "INTO is allowed only before the FROM of a statement's first SELECT",
 }
-_UNSUPPORTED_SIGNS = frozenset("&|^~")
 
 
 class TokenReader:
@@ -98,9 +107,9 @@ class TokenReader:
         return self.advance()
 
     def is_name(self, ahead: int = 0) -> bool:
-        """Return whether a token is a name here: in brackets, or a word that is not a keyword in this place."""
+        """Return whether a token is a name here: in brackets or quotes, or a word that is no keyword in this place."""
         token = self.peek(ahead)
-        if token.kind == "bracketed":
+        if token.kind in QUOTED:
             return True
         if token.kind != "word" or token.keyword in RESERVED:
             return False
@@ -108,14 +117,14 @@ class TokenReader:
         return follower is None or self.peek(ahead + 1).keyword != follower
 
     def name(self, expected: str) -> str:
-        """Read a name, without its brackets. Raises `QueryError`; `expected` says for the message what it names."""
+        """Read a name, without brackets or quotes. Raises `QueryError`, whose message says `expected`."""
         if not self.is_name():
             raise self.unexpected(expected)
         return self.advance().text
 
     def property_name(self) -> Token:
         """Read a name after a dot, where any word is a name: record.timestamp, record.order."""
-        if self.next.kind not in ("word", "bracketed"):
+        if self.next.kind not in NAMES:
             raise self.unexpected("a name after the dot")
         return self.advance()
 
@@ -140,8 +149,8 @@ class TokenReader:
         for phrase, message in _REFUSED.items():
             if self.is_next(*phrase.split()):
                 return QueryError(message, token.at)
-        if token.kind == "sign" and token.text in _UNSUPPORTED_SIGNS:
-            return QueryError(f"the operator {token.text} is not supported", token.at)
+        if is_element(token):
+            return QueryError(_ELEMENT.format(token.text), token.at)
         if token.keyword in RESERVED and "name" in expected:
             hint = f"; as a name, write [{token.text}]"
         return QueryError(f"expected {expected}, found {token}{hint}", token.at)
@@ -154,6 +163,15 @@ class TokenReader:
         self._depth += 1
         yield
         self._depth -= 1
+
+
+#: The message for `a[0]`, which T-SQL reads as a column `a` that is to be called 0.
+_ELEMENT = "[{0}] is not an element of an array here: write GetArrayElement(array, {0}); as a column's name, AS [{0}]"
+
+
+def is_element(token: Token) -> bool:
+    """Return whether the token looks like the index of an element: [0]."""
+    return token.kind == "bracketed" and token.text.isdecimal()
 
 
 def _matches(token: Token, word: str) -> bool:

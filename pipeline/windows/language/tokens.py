@@ -14,6 +14,7 @@ _TOKEN = re.compile(
     r"""
       (?P<space>[\s\ufeff]++ | --[^\n]*+ | /\*(?:(?!/\*|\*/).)*+\*/)
     | \[(?P<bracketed>(?:[^\]\n]|\]\])++)\]
+    | "(?P<quoted>(?:[^"\n]|"")++)"
     | (?P<text>[Nn]?'(?:[^']|'')*+')
     | (?P<word>[^\W\d]\w*+)
     | (?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?!\w))
@@ -21,6 +22,9 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+
+#: What closes a name; inside of it, it is written twice.
+_CLOSING = {"bracketed": "]", "quoted": '"'}
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,9 @@ class QueryError(PipelineError, ValueError):
 
 @dataclass(frozen=True)
 class Token:
-    """`kind` is bracketed, text, word, number, sign or end. A bracketed name is never a keyword.
+    """`kind` is bracketed, quoted, text, word, number, sign or end. A bracketed or quoted name is never a keyword.
 
-    `text` is as written, except that a bracketed name is without its brackets.
+    `text` is as written, except that such a name is without its brackets or quotes.
     """
 
     kind: str
@@ -83,7 +87,8 @@ def tokens(text: str) -> Iterator[Token]:
             raise QueryError(_unreadable(text, position), at)
         kind = str(match.lastgroup)
         if kind != "space":
-            yield Token(kind, match[kind].replace("]]", "]") if kind == "bracketed" else match[kind], at)
+            closing = _CLOSING.get(kind, "")
+            yield Token(kind, match[kind].replace(closing * 2, closing), at)
         if newlines := match[0].count("\n"):
             line += newlines
             line_start = position + match[0].rindex("\n") + 1
@@ -111,12 +116,10 @@ def _unreadable(text: str, position: int) -> str:
     if sign == "/":
         is_open = "*/" not in text[position:]
         return "this comment has no end: write */" if is_open else "a comment inside a comment is not supported"
-    if text.startswith("[]", position):
-        return "a name in brackets can't be empty"
-    if sign in "'[":
+    if text.startswith(("[]", '""'), position):
+        return f"a name in {'brackets' if sign == '[' else 'double quotes'} can't be empty"
+    if sign in "'[\"":
         return f"{sign} has no end: write {']' if sign == '[' else sign}"
-    if sign == '"':
-        return "double quotes are not supported: write 'a text' or [a name]"
     if sign.isdigit():
         return "a number can't be followed by letters"
     return f"{sign!r} means nothing here"

@@ -6,8 +6,7 @@ here. A datetime comes from a cast, or from a column that the hub adds. A type b
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -31,17 +30,31 @@ BIGINT_LEAST, BIGINT_MOST = -(2**63), 2**63 - 1
 #: Levels of records and arrays inside of each other. Python's stack has room for some hundred where they are walked.
 DEEPEST = 100
 
-_LONG_INTEGER = re.compile(rb"[0-9]{19}")
+#: Of JSON it leaves digits, as zeros, and points. A run of digits after another byte is an integer, or in a text.
+_DIGITS = (
+    bytes(ord("0" if chr(byte).isdigit() else "." if chr(byte) == "." else " ") for byte in range(128)) + b" " * 128
+)
+_LONG_INTEGER = b" " + b"0" * 19
 
 
 def fits(value: Any, json: bytes) -> bool:
     """Return whether all integers of `value` fit 64 bits, and its records are at most `DEEPEST` levels deep.
 
-    `json` is the text that `value` was read from. Costs one pass over it; `value` is walked only if that leaves doubt.
+    `json` is the text that `value` was read from. Costs two passes over it; `value` is walked only if they leave doubt.
     """
-    if json.count(b"[") + json.count(b"{") <= DEEPEST and not _LONG_INTEGER.search(json):
-        return True
-    return _fits(value, DEEPEST)
+    return surely_fit([json]) or _fits(value, DEEPEST)
+
+
+def surely_fit(jsons: Sequence[bytes]) -> bool:
+    """Return whether the values of these texts all fit without a doubt. Of several, each is a record or an array."""
+    together = b"\n".join([b"", *jsons])
+    if together.count(b"[") + together.count(b"{") - len(jsons) >= DEEPEST and max(map(_opened, jsons)) > DEEPEST:
+        return False
+    return _LONG_INTEGER not in together.translate(_DIGITS)
+
+
+def _opened(json: bytes) -> int:
+    return json.count(b"[") + json.count(b"{")
 
 
 def _fits(value: Any, deepest: int) -> bool:

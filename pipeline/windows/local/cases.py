@@ -18,6 +18,7 @@ import msgspec
 from ...errors import PipelineError
 from ..engine.engine import OutputRow
 from ..language.values import to_json
+from ..planning.columns import Unseen
 from .files import FORMATS, EventFile, find_file
 from .run import LocalJob, Summary, run
 
@@ -61,8 +62,11 @@ def find_cases(job: LocalJob, names: Iterable[str]) -> list[Path]:
     return [found[name] for name in names] or list(found.values())
 
 
-def run_case(job: LocalJob, case: Path) -> Outcome:
-    """Run the query over a case's files, and compare its rows. Raises `InvalidCase`, `InvalidFile` or `InvalidJob`."""
+def run_case(job: LocalJob, case: Path, unseen: Unseen | None = None) -> Outcome:
+    """Run the query over a case's files, at which `unseen` looks, and compare its rows.
+
+    Raises `InvalidCase`, `InvalidFile` or `InvalidJob`.
+    """
     files, tables = _given(job, case)
     rows: dict[str, list[bytes]] = {output: [] for output in job.plan.outputs}
 
@@ -73,7 +77,7 @@ def run_case(job: LocalJob, case: Path) -> Outcome:
         events = {name: EventFile(path) for name, path in files.items()}
         for file in events.values():
             opened.callback(file.close)
-        summary = run(job, events, job.tables(tables), write)
+        summary = run(job, events, job.tables(tables), write, unseen=unseen)
     compared = {output: path for output in job.plan.outputs if (path := _expected_file(case, output)) is not None}
     diffs = {output: _diff(path, rows[output]) for output, path in compared.items()}
     return Outcome(case, summary, rows, compared, {output: diff for output, diff in diffs.items() if diff})

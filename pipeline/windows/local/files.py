@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import csv
 import gzip
 import io
 import math
@@ -19,7 +18,7 @@ from typing import IO, Any, cast
 import msgspec
 
 from ...errors import PipelineError
-from ..engine.input_rows import InputError, records_of
+from ..engine.bodies import Delimiter, InputError, csv_lines, json_records
 from ..language.ticks import TICKS_PER_SECOND
 from ..language.values import BIGINT_LEAST, BIGINT_MOST, Datetime
 
@@ -49,12 +48,14 @@ class EventFile:
     decimals float.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open the file. Raises `InvalidFile`."""
+    def __init__(self, path: Path, delimiter: Delimiter = ",") -> None:
+        """Open the file; `delimiter` is for CSV. Raises `InvalidFile`."""
         self.path = path
+        self.delimiter: Delimiter = delimiter
         self.done: int | None = None  # bytes read; None if the file's own position tells
         self._open = ExitStack()
         self._read, is_packed = _format(path)
+        self.is_text = self._read is _csv
         try:
             self._raw: IO[bytes] = sys.stdin.buffer if path == STDIN else self._open.enter_context(path.open("rb"))
             self.size = None if path == STDIN else path.stat().st_size
@@ -129,7 +130,7 @@ def _json(of: EventFile) -> Iterator[Found]:
 
 def _of_text(number: int, text: bytes) -> Iterator[Found]:
     try:
-        for record in records_of(text):
+        for record in json_records(text):
             yield number, record
     except InputError as exc:
         yield number, exc
@@ -138,28 +139,11 @@ def _of_text(number: int, text: bytes) -> Iterator[Found]:
 def _csv(of: EventFile) -> Iterator[Found]:
     text = io.TextIOWrapper(of.file, "utf-8-sig", newline="")
     try:
-        yield from _of_csv(csv.reader(text, strict=True))
+        yield from csv_lines(text, of.delimiter)
+    except InputError as exc:
+        raise InvalidFile(of.path, str(exc)) from exc
     finally:
         text.detach()  # or it would close the file
-
-
-def _of_csv(reader: Any) -> Iterator[Found]:
-    names: list[str] | None = None
-    while True:
-        number = reader.line_num + 1
-        try:
-            values = next(reader, None)
-        except csv.Error as exc:
-            yield number, InputError(f"it is not CSV: {exc}")
-            continue
-        if values is None:
-            return
-        if names is None:
-            names = values
-        elif len(values) > len(names):
-            yield number, InputError(f"it has {len(values)} values, the first line {len(names)} names")
-        elif values:  # an empty line has none
-            yield number, dict(zip(names, values, strict=False))
 
 
 def _parquet(of: EventFile) -> Iterator[Found]:

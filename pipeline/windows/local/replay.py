@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 from ...hub.event_line import METADATA
+from ..engine.bodies import InputError, json_records
 from ..engine.engine import Engine, Given
 from ..engine.event_times import TimePolicies
-from ..engine.input_rows import InputError, InputRows, pop_added, records_of
+from ..engine.input_rows import InputRows, pop_added
 from ..expressions.casts import to_datetime
 from ..language.ticks import BEGINNING, END, isoformat
 from ..language.values import Datetime, RowError
@@ -31,7 +32,16 @@ class Replay:
     replay gives the same rows each time. A file of `wz hub export` has `$event` as well, of which a query sees nothing.
     """
 
-    def __init__(self, plan: Plan, input_name: str, file: EventFile, policies: TimePolicies, faults: Faults) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        input_name: str,
+        file: EventFile,
+        policies: TimePolicies,
+        faults: Faults,
+        look: Callable[[str, Sequence[Row]], None] | None = None,
+    ) -> None:
+        """`look` is given the rows, with the input's name."""
         self.input = input_name
         self.file = file
         self.events = 0
@@ -39,6 +49,7 @@ class Replay:
         self._plan = plan
         self._policies = policies
         self._faults = faults
+        self._look = look
         self._found = iter(file)
         self._timestamps = [
             stream.timestamp for stream in plan.streams if stream.input == input_name and stream.timestamp is not None
@@ -73,7 +84,9 @@ class Replay:
 
     def _partition(self, partition: int) -> InputRows:
         if partition not in self._partitions:
-            self._partitions[partition] = InputRows(self._plan.streams, self.input, self._policies, self._faults)
+            self._partitions[partition] = InputRows(
+                self._plan.streams, self.input, self._policies, self._faults, is_text=self.file.is_text
+            )
         return self._partitions[partition]
 
     def _rows(self, found: Sequence[tuple[int, Any]]) -> Iterator[Row]:
@@ -87,6 +100,8 @@ class Replay:
                 self._faults.report(INPUT, f"{self.file.path}, {line}: {exc}")
             else:
                 if row is not None:
+                    if self._look:
+                        self._look(self.input, (row,))
                     yield row
 
     def _row(self, line: int, record: dict[str, Any]) -> Row | None:
@@ -120,17 +135,17 @@ class Replay:
                 f"{line}: nothing tells when the event arrived: add EventEnqueuedUtcTime (UTC) to the events, or "
                 f"TIMESTAMP BY to FROM {self.input}",
             )
-        latest = self._arrived
+        latest, reason = self._arrived, "TIMESTAMP BY is NULL"
         row = Row(self._plan.names.mapping(record), latest, ())
         for timestamp in self._timestamps:
             try:
                 value = timestamp.evaluate(row)
                 if value is not None:
                     latest = max(latest, to_datetime(value))
-            except RowError:
-                pass  # InputRows reports it
-        if latest == BEGINNING:
-            self._faults.report(EVENT_TIME, f"{self.file.path}, {line}: no event so far has a time")
+            except RowError as exc:
+                reason = str(exc)
+        if latest == BEGINNING:  # otherwise `InputRows` reports it
+            self._faults.report(EVENT_TIME, f"{self.file.path}, {line}: {reason}; no event so far has a time")
         return latest
 
 
@@ -138,7 +153,7 @@ def _is_record(exported: dict[str, Any]) -> bool:
     """Say whether the body of an exported event without members was an object. Raises `InputError`, as a hub's does."""
     if "body_base64" in exported:
         raise InputError("the body is not JSON: it is not text")
-    return bool(records_of(str(exported.get("body", "{}")).encode()))
+    return bool(json_records(str(exported.get("body", "{}")).encode()))
 
 
 def _partition_id(value: Any) -> int:

@@ -13,11 +13,12 @@ from ...hub.event import StoredEvent
 from ..engine.engine import Engine, Given, OutputRow
 from ..jobs.definition import read_definition
 from ..jobs.job_toml import FileInput, InvalidJob, JobConfig, ReferenceInput
-from ..jobs.prepare import prepare
+from ..jobs.prepare import Prepared, prepare
 from ..jobs.tables import FileTable, InvalidReference
 from ..language.ticks import END
 from ..operators.faults import Faults, Timed
 from ..operators.reference import Table
+from ..planning.columns import Unseen
 from ..planning.nodes import Plan
 from .files import EventFile
 from .replay import Replay
@@ -31,14 +32,20 @@ class LocalJob:
     """The job of a folder. `config` has the names as the query writes them."""
 
     folder: Path
-    plan: Plan
-    config: JobConfig
+    prepared: Prepared
+
+    @property
+    def plan(self) -> Plan:
+        return self.prepared.plan
+
+    @property
+    def config(self) -> JobConfig:
+        return self.prepared.config
 
     @classmethod
     def read(cls, folder: Path) -> LocalJob:
         """Read a job's folder. Raises `InvalidJob`."""
-        prepared = prepare(read_definition(folder), folder)
-        return cls(folder, prepared.plan, prepared.config)
+        return cls(folder, prepare(read_definition(folder), folder))
 
     def input_files(self, given: Mapping[str, Path]) -> dict[str, Path]:
         """Return the file of each input: the one in `given` for its name, or else the one in job.toml.
@@ -110,15 +117,17 @@ def run(
     tables: Mapping[str, Table],
     write: Write,
     progress: Callable[[], None] = lambda: None,
+    unseen: Unseen | None = None,
 ) -> Summary:
-    """Run the query over the files of its inputs, to their ends; then all windows are closed.
+    """Run the query over the files of its inputs, to their ends; then all windows are closed. `unseen` looks at them.
 
     The same files and query give the same rows in the same order each time: rows of windows by time, all others in the
     order of the file. Raises `InvalidFile`.
     """
     summary = Summary()
     engine = Engine(job.plan, summary.faults, tables)
-    replays = [Replay(job.plan, name, file, job.config.policies, summary.faults) for name, file in files.items()]
+    look = unseen.look if unseen else None
+    replays = [Replay(job.plan, name, file, job.config.policies, summary.faults, look) for name, file in files.items()]
 
     def give(rows: Sequence[Given]) -> None:
         for row in rows:

@@ -5,22 +5,26 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...hub import browse
 from ...hub.event import StoredEvent
 from ...hub.log import Hub
+from ...hub.namespace import UnknownHub
 from ...store import Redis
 from ..engine.engine import Engine, Given, OutputRow
-from ..engine.input_rows import InputError, InputRows, rows_of
+from ..engine.input_rows import EventReader, InputRows
 from ..jobs.definition import Definition
+from ..jobs.job_toml import HubInput
 from ..jobs.opening import hub_reader, reference_tables
 from ..jobs.prepare import Prepared, prepare
 from ..jobs.registry import JobRegistry
 from ..language.ticks import from_unix_ms
-from ..operators.faults import INPUT
+from ..language.warned import Warned
 from ..operators.waiting import Waiting
+from ..planning.columns import Unseen
 from .run import FirstFaults
 
 #: Events of each hub, at most.
@@ -41,6 +45,7 @@ class Trial:
     """What a trial gave. `rows` are the numbers of rows by output, `last` the last of each.
 
     `waiting` is what would wait for the ends of windows, by step. `is_cut`: it gave too many rows, or took too long.
+    `warnings` are about the query and these events.
     """
 
     events: int = 0
@@ -49,6 +54,7 @@ class Trial:
     faults: FirstFaults = field(default_factory=FirstFaults)
     waiting: Mapping[str, Sequence[Waiting]] = field(default_factory=dict)
     is_cut: bool = False
+    warnings: Sequence[Warned] = ()
 
 
 def try_out(name: str, definition: Definition, registry: JobRegistry) -> tuple[Prepared, Trial]:
@@ -70,7 +76,20 @@ def try_out(name: str, definition: Definition, registry: JobRegistry) -> tuple[P
             trial.is_cut = True
             break
     trial.waiting = run.engine.waiting()
+    trial.warnings = prepared.warnings(run.unseen)
     return prepared, trial
+
+
+def sampled_warnings(prepared: Prepared, registry: JobRegistry) -> list[Warned]:
+    """Return what a query may not mean, also in the light of the last events of its hubs, as far as there are any."""
+    unseen = Unseen(prepared.plan)
+    for name in prepared.plan.inputs:
+        table = prepared.config.inputs[name]
+        if isinstance(table, HubInput):
+            with suppress(UnknownHub):
+                events = browse.search_all(registry.hubs[table.hub], EVENTS, browse.ANY).events
+                unseen.look(name, EventReader(prepared.plan.names).rows(events, 0, FirstFaults()))
+    return prepared.warnings(unseen)
 
 
 class _Run:
@@ -82,6 +101,7 @@ class _Run:
             each: hub_reader(name, each, self.config, registry.hubs, path).group.hub for each in self.plan.inputs
         }
         tables = reference_tables(self.config, client, None, path)
+        self.unseen = Unseen(self.plan)
         self.engine = Engine(self.plan, trial.faults, tables)
         self.deadline = time.monotonic() + SECONDS
 
@@ -97,19 +117,15 @@ class _Run:
                 rows = sources[name, partition] = InputRows(
                     self.plan.streams, name, self.config.policies, self.trial.faults
                 )
-                yield from self._feed(rows, [each for each in events if each.partition == partition], now)
+                yield from self._feed(name, rows, [each for each in events if each.partition == partition], now)
         for rows in sources.values():
             rows.idle(now)
         watermark = min(rows.watermark for rows in sources.values())
         while self.engine.closed < watermark:
             yield self.engine.advance(watermark, _PAGE)
 
-    def _feed(self, source: InputRows, events: Sequence[StoredEvent], now: int) -> Iterator[list[Given]]:
-        rows = []
-        for stored in events:
-            try:
-                rows += rows_of(stored, now, self.plan.names)
-            except InputError as exc:
-                self.trial.faults.report(INPUT, f"{exc} (partition {stored.partition}, offset {stored.offset})")
+    def _feed(self, name: str, source: InputRows, events: Sequence[StoredEvent], now: int) -> Iterator[list[Given]]:
+        rows = EventReader(self.plan.names).rows(events, now, self.trial.faults)
+        self.unseen.look(name, rows)
         for stream, taken in source.by_stream(rows, self.engine.closed):
             yield self.engine.feed(stream, taken)

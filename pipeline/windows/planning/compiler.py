@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..expressions.closures import compile_condition, compile_expression
+from ..expressions.user_functions import UserFunctions
 from ..functions import FUNCTIONS, TIMESTAMP, WINDOW, kind_of
-from ..language.syntax import Call, Column, Expression
+from ..language.syntax import Call, Column, Expression, Star
 from ..language.tokens import QueryError
 from ..language.values import Datetime, Names
 from ..row import Evaluate, Row
@@ -17,8 +18,9 @@ from .nodes import Compiled, Inside, Moment, Resolved
 class Compiler:
     """Compiles expressions whose columns are resolved. `names` are all names that the query looks up."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, functions: UserFunctions | None = None) -> None:
         self._names = names
+        self._functions = functions or UserFunctions({})
 
     def compile(self, expression: Expression) -> Compiled:
         """Return the expression with the function that computes it. Raises `QueryError`."""
@@ -62,6 +64,11 @@ class Compiler:
             )
         if kind_of(call.function) == "analytic":
             raise QueryError(f"{call.function} is not allowed here, or inside another analytic function", call.at)
+        if call.function in self._functions:
+            if call.over or call.distinct:
+                raise QueryError(f"{call.function} takes no {'DISTINCT' if call.distinct else 'OVER'}", call.at)
+            operands = [self.evaluate(argument) for argument in call.arguments if not isinstance(argument, Star)]
+            return self._functions.bind(call.function, operands)
         return None
 
     def _properties(self, of: Evaluate, path: Sequence[str]) -> Evaluate:

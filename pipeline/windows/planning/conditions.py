@@ -109,7 +109,7 @@ def _bound(part: Expression, left: Scope, right: ScopedSource) -> Bound | None:
     if of_left is None:
         return None
     try:
-        return Bound(unit.name, low_end, high_end, of_left.place)
+        return Bound(unit.name, low_end, high_end, _moment(start, of_left).place)
     except ValueError as exc:
         raise QueryError(str(exc), call.at) from exc
 
@@ -151,10 +151,16 @@ def _resolved(expression: Expression, pair: Scope) -> Expression:
         if isinstance(part, Column) and len(part.names) == 1 and not isinstance(part, Resolved):
             source = pair.source(part.names[0])
             if source is not None:
-                return Moment(part.names, part.at, source.place, ())
+                return _moment(part, source)
         return rewrite(part, change)
 
     return rewrite(expression, change)
+
+
+def _moment(column: Column, source: ScopedSource) -> Moment:
+    if source.is_record:
+        raise QueryError(f"{source.alias} has no time for DATEDIFF: name what APPLY is about", column.at)
+    return Moment(column.names, column.at, source.place, ())
 
 
 def _key(expression: Expression) -> tuple[Expression, Expression] | None:

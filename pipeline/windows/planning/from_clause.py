@@ -1,7 +1,7 @@
-"""FROM and JOIN: the rows that a SELECT is about, and where their columns are.
+"""FROM, JOIN and APPLY: the rows that a SELECT is about, and where their columns are.
 
 First analytic functions are computed on the rows of each source by itself, as the language defines it. Then the
-sources are joined from left to right.
+sources are joined, and APPLY's rows made, from left to right.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..functions import kind_of
+from ..functions import FUNCTIONS, kind_of
 from ..language import syntax
 from ..language.syntax import Call, Column, Expression
 from ..language.tokens import At, QueryError
@@ -18,7 +18,7 @@ from ..language.tree import rewrite, walk
 from ..operators.analytic import analytic
 from .conditions import all_of, condition
 from .graph import Graph, Relation
-from .nodes import Analytic, Join, ReferenceJoin, Resolved
+from .nodes import Analytic, Apply, Join, ReferenceJoin, Resolved
 from .scope import Scope
 
 _Change = Callable[[Any], Any]
@@ -45,7 +45,8 @@ class FromClause:
         self._select = select
         self._step = step
         sources = (select.source, *(join.source for join in select.joins))
-        self._tables = [_Table(source, graph.relation(source), []) for source in sources]
+        self._tables = [_Table(select.source, graph.relation(select.source), [])]
+        self._tables += [_Table(join.source, self._relation(join), []) for join in select.joins]
         self._analytics: dict[Call, tuple[int, int]] = {}
         self._lag = 0
         _refuse_twice([(source.alias, source.at) for source in sources])
@@ -71,13 +72,21 @@ class FromClause:
         """Whether rows come through a window; see `Output`."""
         return any(table.relation.windowed for table in self._tables)
 
+    @property
+    def depth(self) -> int:
+        """The `Relation.depth` of the joined rows."""
+        return self._tables[0].relation.depth + len(self._select.joins)
+
     def resolve(self, expression: Any) -> Any:
         """Return an expression, or a star, with its columns resolved. Raises `QueryError`."""
         return rewrite(expression, self.resolving(lambda column: self.scope.resolve(column)))
 
     def resolving(self, resolve: Callable[[Column], Expression]) -> _Change:
         """Return a change for `rewrite`: it resolves columns by `resolve`, and analytic functions to their values."""
-        analytics = self._change_analytics(len(self._tables))
+        return self._changing(resolve, len(self._tables))
+
+    def _changing(self, resolve: Callable[[Column], Expression], count: int) -> _Change:
+        analytics = self._change_analytics(count)
 
         def change(part: Any) -> Any:
             if (value := analytics(part)) is not None:
@@ -94,13 +103,18 @@ class FromClause:
         )
         return [key for key in keys if key is not None]
 
+    def _relation(self, join: syntax.Join | syntax.Apply) -> Relation:
+        if isinstance(join, syntax.Join):
+            return self._graph.relation(join.source)
+        return Relation(None, FUNCTIONS[join.function].gives, False, is_record=True)
+
     def _find_analytics(self) -> None:
         select = self._select
         scope = self._scope(len(self._tables))
         places = (
             *select.items,
             select.where,
-            *(j.on for j in select.joins),
+            *(j.of if isinstance(j, syntax.Apply) else j.on for j in select.joins),
             *select.keys,
             *select.windows,
             select.having,
@@ -109,10 +123,12 @@ class FromClause:
             if not isinstance(call, Call) or not _is_analytic(call) or call in self._analytics:
                 continue
             owners = {scope.find(part)[0].alias for part in walk(call) if isinstance(part, Column)}
-            if len(owners) != 1 and len(self._tables) > 1:
+            if len(owners) > 1 or (not owners and any(isinstance(join, syntax.Join) for join in select.joins)):
                 raise QueryError(f"{call.function} must be about the columns of one source", call.at)
             owner = next((i for i, table in enumerate(self._tables) if table.source.alias in owners), 0)
             table = self._tables[owner]
+            if table.relation.is_record:
+                raise QueryError(f"{call.function} can't be about {owners.pop()}: APPLY in a step before", call.at)
             if table.is_reference:
                 raise QueryError(f"{call.function} can't be about reference data: it has no time", call.at)
             alone = self._partitioned(rewrite(call, _resolving(Scope([table.relation.source(table.source)]))), table)
@@ -131,7 +147,9 @@ class FromClause:
     def _join(self) -> int:
         left = self._source_node(self._tables[0])
         for place, join in enumerate(self._select.joins, 1):
-            left = self._joined(left, place, join)
+            left = (
+                self._applied(left, place, join) if isinstance(join, syntax.Apply) else self._joined(left, place, join)
+            )
         return left
 
     def _source_node(self, table: _Table) -> int:
@@ -141,6 +159,11 @@ class FromClause:
         compiler = self._graph.compiler
         analytics = tuple(analytic(call, compiler.evaluate, compiler.test) for call in table.analytics)
         return self._graph.add(Analytic(self._step, (table.relation.node,), tuple(table.analytics), analytics))
+
+    def _applied(self, left: int, place: int, apply: syntax.Apply) -> int:
+        of = self._graph.compiler.compile(rewrite(apply.of, self._changing(self._scope(place).resolve, place)))
+        depth = self._tables[0].relation.depth + place - 1
+        return self._graph.add(Apply(self._step, (left,), apply.is_outer, apply.function, of, depth))
 
     def _joined(self, left: int, place: int, join: syntax.Join) -> int:
         compiled = self._graph.compiler.compile

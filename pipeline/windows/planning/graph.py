@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
+from ..expressions.user_functions import UserFunctions
 from ..language import syntax
 from ..language.syntax import Column, Expression
 from ..language.tokens import QueryError
 from ..language.tree import rewrite
 from ..language.values import Names
+from ..language.warned import Warned
 from .compiler import Compiler
 from .nodes import Input, Node, Stream
 from .scope import Scope, ScopedSource
@@ -17,14 +19,17 @@ from .scope import Scope, ScopedSource
 
 @dataclass(frozen=True)
 class Relation:
-    """What a name stands for: the rows of a node, or reference data if `node` is None.
+    """What a name stands for: the rows of a node; or, if `node` is None, reference data or the elements of APPLY.
 
     `columns` is None if they are not known before there are rows. `windowed` tells that the rows come from a window.
+    `depth` is how many joins and APPLYs the rows have gone through, which have put more into their arrivals.
     """
 
     node: int | None
     columns: tuple[str, ...] | None
     windowed: bool
+    is_record: bool = False
+    depth: int = 0
 
     @property
     def place(self) -> int:
@@ -34,18 +39,28 @@ class Relation:
 
     def source(self, source: syntax.Source, place: tuple[int, ...] = ()) -> ScopedSource:
         """Return the relation as a source of a SELECT, whose row is at `place` in the SELECT's row."""
-        return ScopedSource(source.alias, self.columns, place)
+        return ScopedSource(source.alias, self.columns, place, source.name, self.is_record)
 
 
 class Graph:
-    """The nodes, and the names that are known so far. `references` are the names of reference data."""
+    """The nodes, and the names that are known so far. `references` are the names of reference data.
 
-    def __init__(self, names: Names, references: Iterable[str]) -> None:
+    `warnings` and `named` are as in `Plan`.
+    """
+
+    def __init__(
+        self, names: Names, references: Iterable[str], functions: UserFunctions, tables: Iterable[syntax.Table] = ()
+    ) -> None:
         self.nodes: list[Node] = []
         self.streams: list[Stream] = []
-        self.compiler = Compiler(names)
+        self.warnings: list[Warned] = []
+        self.named: list[str] = []
+        self.compiler = Compiler(names, functions)
         self._references = {name.lower(): "" for name in references}  # folded -> as the query writes it first
         self._inputs: dict[str, str] = {}
+        self._tables: dict[str, syntax.Table] = {}
+        for table in tables:
+            self._type(table)
         self._steps: dict[str, Relation | None] = {}
 
     def add(self, node: Node) -> int:
@@ -53,11 +68,35 @@ class Graph:
         self.nodes.append(node)
         return len(self.nodes) - 1
 
+    def _type(self, table: syntax.Table) -> None:
+        if table.input.lower() in self._tables:
+            raise QueryError(f"two CREATE TABLE are for {table.input}", table.at)
+        self._tables[table.input.lower()] = table
+        names: set[str] = set()
+        for column in table.columns:
+            if column.name.lower() in names:
+                raise QueryError(f"CREATE TABLE {table.input} has the column {column.name} twice", column.at)
+            names.add(column.name.lower())
+
+    def check_tables(self) -> None:
+        """Raises `QueryError` if a CREATE TABLE is for a name that no FROM reads as an input."""
+        for name, table in self._tables.items():
+            if name not in self._inputs:
+                inputs = ", ".join(self._inputs.values())
+                raise QueryError(f"{table.input} is no input that a FROM or JOIN reads; these are: {inputs}", table.at)
+
+    @property
+    def sources(self) -> Set[str]:
+        """The names that may stand after FROM, as far as the query is planned, in lower case."""
+        return self._inputs.keys() | self._steps.keys() | self._references.keys()
+
     def announce(self, step: syntax.Step) -> None:
         """Make a step's name known before its rows are, so that a step that reads it too early is refused.
 
-        Raises `QueryError` if there is another step of this name.
+        Raises `QueryError` if there is another step of this name, or it names an input in the text before.
         """
+        if step.name.lower() in self._inputs:
+            raise QueryError(f"{step.name} is read as an input before: give the step another name", step.at)
         if step.name.lower() in self._steps:
             raise QueryError(f"two steps are called {step.name}", step.at)
         self._steps[step.name.lower()] = None
@@ -96,7 +135,9 @@ class Graph:
             return rewrite(expression, lambda part: scope.resolve(part) if isinstance(part, Column) else None)
 
         timestamp = None if source.timestamp is None else self.compiler.compile(resolved(source.timestamp))
-        stream = Stream(name, timestamp, tuple(self.compiler.compile(resolved(key)) for key in source.over))
+        over = tuple(self.compiler.compile(resolved(key)) for key in source.over)
+        table = self._tables.get(source.name.lower())
+        stream = Stream(name, timestamp, over, table.columns if table else ())
         if stream in self.streams:
             place = self.streams.index(stream)
             return next(i for i, node in enumerate(self.nodes) if isinstance(node, Input) and node.stream == place)

@@ -50,8 +50,8 @@ class Grouping:
     def _result(self, call: Call) -> int:
         if not self._is_plain and len(call.arguments) == FUNCTIONS[call.function].whole_row:
             raise QueryError(
-                f"{call.function} without an expression takes a whole row, but beside a JOIN or an analytic function "
-                "there is none: name a value, or make the rows in a step before",
+                f"{call.function} without an expression takes a whole row, but beside a JOIN, APPLY or an analytic "
+                "function there is none: name a value, or make the rows in a step before",
                 call.at,
             )
         if call not in self.calls:

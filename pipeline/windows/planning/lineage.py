@@ -12,6 +12,7 @@ from ..language.time_units import WINDOW_UNITS
 from ..language.tokens import At, QueryError
 from .nodes import (
     Analytic,
+    Apply,
     Compiled,
     Input,
     ItemColumn,
@@ -57,7 +58,7 @@ def _through(node: Node, sources: Sequence[Holders]) -> Holders:
                 for place, key in enumerate(keys)
                 if key.expression in sources[0]
             )
-        case Analytic() | ReferenceJoin():
+        case Analytic() | Apply() | ReferenceJoin():
             return _inside(sources[0], 0)
         case Join():
             return _inside(sources[0], 0) | _inside(sources[1], 1)

@@ -6,6 +6,7 @@ sequence:
     Window          (*keys, *results)                                time: the window's end; arrival: the group
     Analytic        (row, *results)                                  time and arrival: the row's
     Join            (left row, right row | None)                     time: when the pair is known; arrival: both
+    Apply           (row, record of the element | None)              time: the row's; arrival: its and the place
     ReferenceJoin   (left row, row of the table | None)              time: the left row's; arrival: its and the table's
 
 So a row that joins three sources is ((a, b), c), and `Resolved.place` says how to get from there to a source's row.
@@ -19,6 +20,7 @@ from typing import Any, Literal
 from ..language import syntax
 from ..language.syntax import Call, Column, Expression
 from ..language.values import Names
+from ..language.warned import Warned
 from ..operators.bounds import Bound
 from ..row import Evaluate
 
@@ -67,11 +69,15 @@ class Compiled:
 
 @dataclass(frozen=True)
 class Stream:
-    """Rows of an input and how they get their time: TIMESTAMP BY, or their arrival. `over` is empty without OVER."""
+    """Rows of an input and how they get their time: TIMESTAMP BY, or their arrival. `over` is empty without OVER.
+
+    `types` are those of the input's CREATE TABLE, the same in each stream of the input.
+    """
 
     input: str
     timestamp: Compiled | None
     over: tuple[Compiled, ...]
+    types: tuple[syntax.TypedColumn, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,6 +165,16 @@ class ReferenceJoin(Node):
 
 
 @dataclass(frozen=True)
+class Apply(Node):
+    """A row for each element of a value; `depth` is as in operators/elements.py."""
+
+    is_outer: bool
+    function: str
+    of: Compiled
+    depth: int
+
+
+@dataclass(frozen=True)
 class Union(Node):
     """Rows of all sources. The source's place is put before `arrival`, so that no two rows have the same one."""
 
@@ -177,6 +193,8 @@ class Plan:
 
     Names are as the query writes them. Rows of inputs must be made with `names.mapping`. `span` is the longest time, in
     ticks, by which a row of an input can come before a row of an output that it changes.
+
+    `warnings` are what the query may not mean. `named` are the columns without AS, as `step.name = expression`.
     """
 
     streams: tuple[Stream, ...]
@@ -186,3 +204,5 @@ class Plan:
     outputs: tuple[str, ...]
     names: Names
     span: int
+    warnings: tuple[Warned, ...] = ()
+    named: tuple[str, ...] = ()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
+from ..expressions.user_functions import UserFunctions
 from ..language import syntax
 from ..language.refusals import check_function
 from ..language.syntax import Query
@@ -18,30 +20,48 @@ from .nodes import Input, ItemColumn, Node, Output, Plan, ReferenceJoin, Resolve
 from .select import plan_select
 
 
-def plan(query: Query, references: Iterable[str] = frozenset()) -> Plan:
-    """Make the graph. `references` are the names that stand for reference data. Raises `QueryError`."""
-    _check_functions(query)
+def plan(
+    query: Query, references: Iterable[str] = frozenset(), functions: Mapping[str, str] = MappingProxyType({})
+) -> Plan:
+    """Make the graph. `references` are the names that stand for reference data, `functions` the sources of UDF.name.
+
+    If the query calls such functions, their process is started, and lives as long as the plan. Raises `QueryError`, and
+    `WrongFunction` for one that can't be used.
+    """
+    known = UserFunctions(functions)
+    _check_functions(query, known)
     names = Names(_names(query))
-    graph = Graph(names, references)
-    for step in query.steps:
-        graph.announce(step)
-    for step in query.steps:
-        graph.name(step, _union(graph, step.selects, step.name))
-    outputs: list[str] = []
+    graph = Graph(names, references, known, query.tables)
+    written: dict[str, list[Relation]] = {}
+    outputs = {statement.into.lower(): statement.into for statement in reversed(query.statements)}
+    last = {statement.into.lower(): statement for statement in query.statements}
     for statement in query.statements:
-        if statement.into.lower() in (output.lower() for output in outputs):
-            raise QueryError(f"two statements write to {statement.into}: make them one, with UNION", statement.at)
-        outputs.append(statement.into)
-        relation = _union(graph, statement.selects, statement.into)
-        graph.add(Output(statement.into, (relation.place,), statement.into, relation.windowed))
+        for step in statement.steps:
+            graph.announce(step)
+        for step in statement.steps:
+            graph.name(step, _union(graph, step.selects, step.name))
+        relations = written.setdefault(statement.into.lower(), [])
+        relations.append(_union(graph, statement.selects, statement.into))
+        if statement is last[statement.into.lower()]:
+            _write(graph, outputs[statement.into.lower()], relations)
+    graph.check_tables()
     fuse(graph.nodes, graph.compiler)
-    return _pruned(graph, tuple(outputs), names, query.statements[0].at)
+    made = tuple(dict.fromkeys(outputs[statement.into.lower()] for statement in query.statements))
+    return _pruned(graph, made, names, query.statements[0].at)
 
 
-def _check_functions(query: Query) -> None:
+def _write(graph: Graph, output: str, relations: Sequence[Relation]) -> None:
+    """Add an output. It takes the rows of all statements that write to it, whatever their columns are."""
+    place = relations[0].place
+    if len(relations) > 1:
+        place = graph.add(Union(output, tuple(relation.place for relation in relations)))
+    graph.add(Output(output, (place,), output, any(relation.windowed for relation in relations)))
+
+
+def _check_functions(query: Query, known: UserFunctions) -> None:
     """Raises `QueryError` for an unknown function, before its place or its arguments are looked at."""
-    for part in walk((query.steps, query.statements)):
-        if isinstance(part, syntax.Call):
+    for part in walk(query.statements):
+        if isinstance(part, syntax.Call) and part.function not in known:
             check_function(part)
 
 
@@ -94,6 +114,8 @@ def _pruned(graph: Graph, outputs: tuple[str, ...], names: Names, at: At) -> Pla
         outputs,
         names,
         span(nodes),
+        tuple(graph.warnings),
+        tuple(graph.named),
     )
     check_substreams(made, at)
     return made
@@ -107,8 +129,10 @@ def renumbered(nodes: Iterable[tuple[int, Node]]) -> tuple[Node, ...]:
 
 
 def _names(query: Query) -> Iterator[str]:
-    for part in walk((query.steps, query.statements)):
+    for part in walk((query.statements, query.tables)):
         if isinstance(part, syntax.Column | syntax.Star):
             yield from part.names
-        elif isinstance(part, syntax.Item | syntax.Property):
+        elif isinstance(part, syntax.Item | syntax.Property | syntax.TypedColumn):
             yield part.name
+        elif isinstance(part, syntax.Apply):
+            yield part.source.name  # of the column that a star gives

@@ -7,19 +7,22 @@ from dataclasses import dataclass
 
 from ..language.syntax import Column
 from ..language.tokens import QueryError
-from .nodes import Resolved
+from .nodes import Inside, Resolved
 
 
 @dataclass(frozen=True)
 class ScopedSource:
     """A source whose columns a SELECT may use. `columns` is None if they are not known before there are rows.
 
-    `place` leads from the SELECT's row to the row of this source, as in `Resolved`.
+    `place` leads from the SELECT's row to the row of this source, as in `Resolved`. `name` is what `alias` stands for.
+    With `is_record`, `place` leads to a record, which APPLY made; the source's name alone means the record.
     """
 
     alias: str
     columns: tuple[str, ...] | None
     place: tuple[int, ...] = ()
+    name: str = ""
+    is_record: bool = False
 
     def column(self, name: str) -> str | None:
         """Return the column's name as its step writes it, None if the source has no such column."""
@@ -47,6 +50,9 @@ class Scope:
         """
         if len(column.names) > 1 and (named := self.source(column.names[0])) is not None:
             return named, _known(named, column.names[1:], column)
+        if (named := self.source(column.names[0])) is not None and named.is_record:
+            return named, ()
+        self._refuse_hidden(column)
         if len(self.sources) == 1:
             return self.sources[0], _known(self.sources[0], column.names, column)
         have = [source for source in self.sources if source.column(column.names[0]) is not None]
@@ -59,10 +65,21 @@ class Scope:
             f"several sources may have {column}: write {' or '.join(f'{a}.{column}' for a in aliases)}", column.at
         )
 
+    def _refuse_hidden(self, column: Column) -> None:
+        """Raises `QueryError` for the name of a source that has another name here: `FROM i a WHERE i.x`."""
+        name, *rest = column.names
+        hidden = [source for source in self.sources if rest and source.name.lower() == name.lower()]
+        if hidden and all(source.columns is None or source.column(name) is None for source in self.sources):
+            alias = hidden[0].alias
+            meant = ".".join((alias, *rest))
+            message = f"{name} is called {alias} here: write {meant}, or {alias}.{column} for a column {name}"
+            raise QueryError(message, column.at)
+
     def resolve(self, column: Column) -> Resolved:
         """Return the column with its place. Raises `QueryError`."""
         source, path = self.find(column)
-        return Resolved(column.names, column.at, source.place, path)
+        kind = Inside if source.is_record and path else Resolved
+        return kind(column.names, column.at, source.place, path)
 
 
 def _known(source: ScopedSource, path: tuple[str, ...], column: Column) -> tuple[str, ...]:

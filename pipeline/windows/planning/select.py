@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..functions import kind_of
 from ..language import syntax
+from ..language.render import render_expression
 from ..language.syntax import Call, Column, Expression, Star
 from ..language.tokens import At, QueryError
 from ..language.tree import rewrite
@@ -16,8 +17,8 @@ from .conditions import all_of
 from .from_clause import FromClause
 from .graph import Graph, Relation
 from .grouping import Grouping, aliased, with_window_id
-from .nodes import ItemColumn, ItemStar, Select, Union, Window
-from .scope import ScopedSource
+from .mistakes import refuse_quoted_texts, warnings
+from .nodes import Compiled, ItemColumn, ItemStar, Select, Union, Window
 
 
 def plan_select(graph: Graph, select: syntax.Select, step: str) -> Relation:
@@ -33,7 +34,10 @@ class _SelectPlanner:
         self._from = FromClause(graph, select, step)
 
     def plan(self) -> Relation:
-        select = self._select
+        select, scope = self._select, self._from.scope
+        refuse_quoted_texts(select, scope)
+        self._graph.warnings += warnings(select, scope, self._graph.sources)
+        self._graph.named += self._named()
         where = None if select.where is None else self._from.resolve(select.where)
         if select.windows:
             return self._grouped(where)
@@ -43,6 +47,11 @@ class _SelectPlanner:
         if select.having is not None:  # without GROUP BY it is one more WHERE, about the rows and not the items
             where = all_of([*([where] if where else []), self._from.resolve(select.having)])
         return self._selected(self._from.node, where, items)
+
+    def _named(self) -> Iterator[str]:
+        for item in self._select.items:
+            if not item.has_alias and not isinstance(item.expression, Star | Column | syntax.Property):
+                yield f"{self._step}.{item.name} = {render_expression(item.expression)}"
 
     def _grouped(self, where: Expression | None) -> Relation:
         select, node = self._select, self._from.node
@@ -120,39 +129,50 @@ class _SelectPlanner:
         self, node: int, where: Expression | None, items: Sequence[Expression | Star], windowed: bool = False
     ) -> Relation:
         compiler = self._graph.compiler
+        depth = 0 if windowed else self._from.depth
         windowed = windowed or self._from.windowed
         columns = _Columns()
         compiled: list[ItemColumn | ItemStar] = []
         for item, expression in zip(self._select.items, items, strict=True):
             if isinstance(expression, Star):
-                star, names = self._star(expression)
-                compiled.append(star)
-                columns.add_star(names)
+                for star, names in self._stars(expression):
+                    compiled.append(star)
+                    columns.add_star(names)
             elif columns.add(item.name, expression.at):
                 compiled.append(ItemColumn(item.name, compiler.compile(expression)))
         is_all = compiled == [ItemStar((), None)]
         if is_all and where is None:
-            return Relation(node, columns.known, windowed)
+            return Relation(node, columns.known, windowed, depth=depth)
         kept_if = None if where is None else compiler.condition(where)
         return Relation(
             self._graph.add(Select(self._step, (node,), kept_if, None if is_all else tuple(compiled))),
             columns.known,
             windowed,
+            depth=depth,
         )
 
-    def _star(self, star: Star) -> tuple[ItemStar, tuple[str, ...] | None]:
-        scope = self._from.scope
+    def _stars(self, star: Star) -> Iterator[tuple[ItemStar | ItemColumn, tuple[str, ...] | None]]:
+        """Yield what gives the columns of a star, each with their names if these are known."""
+        scope, compile = self._from.scope, self._graph.compiler.compile
+        first, *others = scope.sources
         if not star.names:
-            if len(scope.sources) > 1:
+            if not all(other.is_record for other in others):
                 aliases = ", ".join(f"{source.alias}.*" for source in scope.sources)
                 raise QueryError(f"SELECT * is not allowed with JOIN: write {aliases}, or name the columns", star.at)
-            source: ScopedSource | None = scope.sources[0]
+            yield ItemStar(first.place, None), first.columns
+            for other in others:
+                yield ItemColumn(other.alias, compile(scope.resolve(Column((other.alias,), star.at)))), (other.alias,)
+            return
+        source = scope.source(star.names[0]) if len(star.names) == 1 else None
+        if source is not None and not source.is_record:
+            yield ItemStar(source.place, None), source.columns
         else:
-            source = scope.source(star.names[0]) if len(star.names) == 1 else None
-        if source is not None:
-            return ItemStar(source.place, None), source.columns
-        record = scope.resolve(Column(star.names, star.at))
-        return ItemStar(record.place, self._graph.compiler.compile(record)), None
+            record = scope.resolve(Column(star.names, star.at))
+            of = compile(record)
+            if source is not None:  # OUTER APPLY gives the columns also where there is no element
+                nulls, evaluate = dict.fromkeys(source.columns or ()), of.evaluate
+                of = Compiled(record, lambda row: evaluate(row) or nulls)
+            yield ItemStar(record.place, of), None if source is None else source.columns
 
 
 class _Columns:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import redis as redis_py
@@ -19,7 +20,7 @@ from pipeline.hub.namespace import Hubs
 from pipeline.hub.rules import Right, Rules
 from pipeline.settings import Settings
 from pipeline.windows.jobs.definition import check_name
-from pipeline.windows.jobs.finding import RegisteredJobs
+from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.job_toml import JobConfig, config_of
 from pipeline.windows.jobs.registry import JobRegistry
@@ -53,10 +54,15 @@ def registry(redis: redis_py.Redis, settings: Settings) -> JobRegistry:
 def work(registry: JobRegistry) -> Iterator[Work]:
     """Do what a worker does, until there is nothing more to do."""
     found: set[Job] = set()
-    jobs = RegisteredJobs(registry, lambda name, made: Job.of(name, made, registry.redis, registry.hubs, beat=0.0))
+    jobs = JobFinder(registry, beat=0.0)
 
     def work() -> None:
-        for job in jobs.jobs():
+        its = jobs.jobs()
+        for gone in found.difference(its):
+            for task in gone.workers:
+                task.stop()
+        found.intersection_update(its)
+        for job in its:
             found.add(job)
             while sum(task.step() for task in job.workers):
                 pass
@@ -70,7 +76,7 @@ def work(registry: JobRegistry) -> Iterator[Work]:
 @pytest.mark.core
 def test_a_job_is_made_run_and_changed(client: ServiceClient, registry: JobRegistry, work: Work) -> None:
     made = client.put("/jobs/per-minute", json=BODY)
-    assert (made.status_code, made.json["state"], made.json["status"]) == (201, "stopped", None)
+    assert (made.status_code, made.json["state"], made.json["status"]) == (201, "no_worker", None)
     assert made.json["definition"] == BODY
     assert client.get("/outputs/PerMinute").json["rows"] == []
 
@@ -90,6 +96,7 @@ def test_a_job_is_made_run_and_changed(client: ServiceClient, registry: JobRegis
         {
             "name": "per-minute",
             "state": "running",
+            "reason": None,
             "folder": False,
             "watermark": seen["status"]["watermark"],
             "lag": 0,
@@ -259,6 +266,27 @@ def test_a_job_is_explained(client: ServiceClient, format: str, media_type: str,
     assert client.get("/jobs/none/explain").status_code == 404
 
 
+def test_what_a_query_may_not_mean_is_told_when_it_is_put_and_explained(
+    client: ServiceClient, registry: JobRegistry
+) -> None:
+    body = BODY | {"query": "SELECT a * 2 AS y, b INTO PerMinute FROM Input WHERE y > 4"}
+    (alias,) = client.put("/jobs/j", json=body).json["warnings"]
+    registry.hubs["events"].append([Event(b'{"a": 1}'), Event(b'{"y": 1}')])
+    warnings = client.put("/jobs/j", json=body).json["warnings"]
+
+    assert (alias["line"], alias["column"]) == (1, 54)
+    assert alias["message"].startswith("y is here a column of Input")
+    assert warnings[0] == alias
+    assert [(each["column"], each["message"]) for each in warnings[1:]] == [
+        (20, "none of 2 events of Input has a column b")
+    ]
+    assert "warning: 1:20: none of 2 events of Input has a column b" in client.get("/jobs/j/explain").text
+    assert client.get("/jobs/j/explain?format=json").json["warnings"] == warnings
+    assert client.put("/jobs/j", json=BODY).json["warnings"] == [
+        {**warnings[1], "column": 8, "message": "none of 2 events of Input has a column action", "excerpt": ANY}
+    ]
+
+
 def test_a_job_is_explained_as_the_hubs_have_it_run(client: ServiceClient, registry: JobRegistry) -> None:
     registry.hubs.create("single", Description(partitions=1))
     for hub in ("events", "single"):
@@ -322,6 +350,38 @@ def test_a_job_is_stopped_and_started(client: ServiceClient, work: Work) -> None
     assert client.put("/jobs/none/state", json={"state": "stopped"}).status_code == 404
 
 
+def test_a_job_is_restarted(client: ServiceClient, registry: JobRegistry, work: Work) -> None:
+    plain = {"query": "SELECT n INTO PerMinute FROM Input", "inputs": BODY["inputs"], "outputs": BODY["outputs"]}
+    client.put("/jobs/plain", json=plain)
+    registry.hubs["events"].append([Event(b'{"n": 1}')])
+    work()
+    answer = client.post("/jobs/plain/restart", json={"from": "2024-05-01T11:00:00Z"})
+    assert answer.status_code == 200
+    work()
+    assert len(client.get("/outputs/PerMinute").json["rows"]) == 2
+
+    refused = client.post("/jobs/plain/restart", json={"from": "noon"})
+    assert (refused.status_code, refused.json["field"]) == (422, "start")
+    assert client.post("/jobs/none/restart", json={"from": "last"}).status_code == 404
+
+
+def test_a_folder_that_can_t_be_read_is_shown_as_failed(
+    client: ServiceClient, registry: JobRegistry, tmp_path: Path
+) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "query.asaql").write_text("SELECT <b>")
+    (tmp_path / "broken" / "job.toml").write_text("x =")
+    assert JobFinder(registry, tmp_path).jobs() == []
+
+    (summary,) = client.get("/jobs").json["jobs"]
+    assert (summary["name"], summary["state"], summary["folder"]) == ("broken", "failed", True)
+    assert "broken/job.toml: can't be read: Invalid value" in summary["reason"]
+    seen = client.get("/jobs/broken").json
+    assert (seen["definition"], seen["reason"]) == (None, summary["reason"])
+    assert client.get("/jobs/broken/explain").status_code == 422
+    assert client.delete("/jobs/broken").status_code == 409
+
+
 def test_the_faults_of_a_job_are_shown_with_their_events(
     client: ServiceClient, registry: JobRegistry, work: Work
 ) -> None:
@@ -332,10 +392,10 @@ def test_the_faults_of_a_job_are_shown_with_their_events(
 
     assert found["job"] == "per-minute"
     assert [each["kind"] for each in found["faults"]] == list(KINDS)
-    unreadable = found["faults"][0]
-    assert unreadable["count"] == 1
+    (unreadable,) = (each for each in found["faults"] if each["examples"])
+    assert (unreadable["kind"], unreadable["count"]) == ("input_errors", 1)
+    assert unreadable["azure_metric"] == "Input Deserialization Errors"
     (example,) = unreadable["examples"]
     assert (example["hub"], example["partition"], example["body"]) == ("events", 0, "<p>")
     assert client.get(f"/hubs/events/partitions/0/events?after={example['offset']}").json["events"] == []
-    assert [each["examples"] for each in found["faults"][1:]] == [[]] * (len(KINDS) - 1)
     assert client.get("/jobs/none/faults").status_code == 404

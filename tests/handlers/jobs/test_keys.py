@@ -16,7 +16,7 @@ from pipeline.settings import Settings
 from pipeline.store.keys import Key
 from pipeline.windows.jobs import keys
 from pipeline.windows.jobs import registry as registry_module
-from pipeline.windows.jobs.finding import RegisteredJobs
+from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.registry import JobRegistry
 
@@ -68,10 +68,7 @@ class Workers:
     """Runs the jobs that were put, as a worker does."""
 
     def __init__(self, registry: JobRegistry) -> None:
-        def make(name: str, definition: Any) -> Job:
-            return Job.of(name, definition, registry.redis, registry.hubs, beat=0.0)
-
-        self._jobs = RegisteredJobs(registry, make)
+        self._jobs = JobFinder(registry, beat=0.0)
         self._found: set[Job] = set()
 
     def run(self) -> None:
@@ -137,6 +134,7 @@ def test_every_key_is_listed_and_goes_with_its_job_and_its_outputs(
     workers.stop()  # as a worker does when it notices: it saves its states, and says why it waits
     monkeypatch.setattr(registry_module, "SETTLE_MS", 0)
     registry.clean()
+    redis.delete(keys.LOOKED)  # as time would
     assert {name for name in found(redis) if name.strip("{").startswith("job")} == set()
     for name in ("two", "one", "broken"):
         assert client.delete(f"/outputs/{name}Rows").status_code == 204

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.windows.engine.engine import Engine, OutputRow
-from pipeline.windows.operators.faults import LATE, ROW, Faults
+from pipeline.windows.operators.faults import LATE_DROPPED, ROW, Faults
 from pipeline.windows.operators.reference import Version
 
 from ..support.run import NEVER_FULL, Event, planned, rows_of, run, ticks
@@ -93,7 +93,7 @@ def test_a_row_whose_windows_are_closed_is_counted_and_left_out() -> None:
     at_once = job.feed(0, rows_of(made, 0, [(3, {}), (6, {})]))
 
     assert len(at_once) == 2
-    assert counts[LATE] == 1
+    assert counts[LATE_DROPPED] == 1
     assert [row.columns["n"] for row in job.advance(ticks(10), NEVER_FULL) if isinstance(row, OutputRow)] == [1]
 
 
@@ -109,6 +109,28 @@ def test_rows_of_one_output_differ_in_time_or_arrival() -> None:
 
     identities = {(row.time, row.arrival) for row in given if isinstance(row, OutputRow)}
     assert len(identities) == len(given) == 8 + 8 + 2 + 5
+
+
+def test_statements_that_write_to_one_output_give_all_their_rows_which_differ_in_time_or_arrival() -> None:
+    made = planned(
+        "SELECT k INTO o FROM I SELECT COUNT(*) INTO p FROM I GROUP BY TumblingWindow(second, 4) "
+        "SELECT k AS other INTO O FROM I WITH s AS (SELECT k, COUNT(*) FROM I GROUP BY k, TumblingWindow(second, 4)) "
+        "SELECT count AS n INTO o FROM s"
+    )
+    job = Engine(made, Faults("test", Counter()))
+    given = job.feed(0, rows_of(made, 0, events({"k": 1}, {"k": 2})))
+    given += job.advance(ticks(60), NEVER_FULL)
+    rows = [row for row in given if isinstance(row, OutputRow)]
+
+    assert made.outputs == ("o", "p")
+    assert [dict(row.columns) for row in rows if row.output == "p"] == [{"count": 2}]
+    of_one = [row for row in rows if row.output == "o"]
+    assert sorted(str(dict(row.columns)) for row in of_one) == [
+        *("{'k': 1}", "{'k': 2}"),
+        *("{'n': 1}", "{'n': 1}"),
+        *("{'other': 1}", "{'other': 2}"),
+    ]
+    assert len({(row.time, row.arrival) for row in of_one}) == 6
 
 
 # What rows are

@@ -61,6 +61,20 @@ QUERIES = {
         "WITH u AS (SELECT id, k, x FROM A UNION SELECT id, k, x FROM B) SELECT id, SUM(x) AS s, COUNT(*) AS n "
         "INTO one FROM u GROUP BY id, TumblingWindow(second, 4) SELECT * INTO two FROM u"
     ),
+    "apply, by another key": (
+        "SELECT e.ArrayValue AS v, COUNT(*) AS n, SUM(a.x) AS s, TopOne(a.x) OVER (ORDER BY e.ArrayIndex DESC) AS t "
+        "FROM A a CROSS APPLY GetArrayElements(a.list) AS e GROUP BY e.ArrayValue, HoppingWindow(second, 6, 2)"
+    ),
+    "apply before and after a join": (
+        "SELECT a.id AS id, e.ArrayIndex AS i, b.x AS y, f.ArrayIndex AS j FROM A a "
+        "OUTER APPLY GetArrayElements(a.list) AS e JOIN B b ON e.ArrayValue = b.k AND DATEDIFF(second, a, b) "
+        "BETWEEN -1 AND 2 CROSS APPLY GetArrayElements(b.list) AS f"
+    ),
+    "apply in steps, over what came before": (
+        "WITH s AS (SELECT id, k, e.ArrayValue AS v, list FROM A CROSS APPLY GetArrayElements(list) AS e) "
+        "SELECT id, v, f.ArrayValue AS w, LAG(v) OVER (PARTITION BY k LIMIT DURATION(second, 5)) AS b "
+        "FROM s OUTER APPLY GetArrayElements(list) AS f"
+    ),
 }
 
 EVENTS = st.lists(
@@ -82,7 +96,7 @@ Fed = list[tuple[int, Row]]
 def fed(plan: Plan, events: Sequence[tuple[int, int, int, int, int | None]]) -> Fed:
     rows = []
     for number, (place, time, id, k, x) in enumerate(events):
-        columns = {"id": id, "k": k, "x": x, "PartitionId": id % PARTITIONS}
+        columns = {"id": id, "k": k, "x": x, "list": [k, *range(x or 0)], "PartitionId": id % PARTITIONS}
         row = Row(plan.names.mapping(columns), ticks(1 + time / 2), (id % PARTITIONS, number, 0))
         rows += [(stream, row) for stream, each in enumerate(plan.streams) if each.input == "AB"[place]]
     return rows

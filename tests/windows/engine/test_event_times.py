@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from pipeline.windows.engine.event_times import ARRIVAL, EARLY_TOLERANCE, EventTimes, TimePolicies
 from pipeline.windows.language.ticks import TICKS_PER_MINUTE, TICKS_PER_SECOND, isoformat, parse
 from pipeline.windows.operators.codec import pack, unpack
-from pipeline.windows.operators.faults import EARLY, LATE, OUT_OF_ORDER, Faults
+from pipeline.windows.operators.faults import (
+    DISORDER_ADJUSTED,
+    DISORDER_DROPPED,
+    EARLY,
+    LATE_ADJUSTED,
+    LATE_DROPPED,
+    Faults,
+)
 
 MINUTE, SECOND = TICKS_PER_MINUTE, TICKS_PER_SECOND
 
@@ -67,8 +74,8 @@ def test_the_illustrated_example(row: int) -> None:
         pytest.param("10:05", "10:00", TimePolicies(), "10:05", None, id="five minutes early"),
         pytest.param("10:05:01", "10:00", TimePolicies(), None, EARLY, id="more than five minutes early"),
         pytest.param("10:00", "10:05", TimePolicies(5 * MINUTE), "10:00", None, id="as late as it may be"),
-        pytest.param("09:59", "10:05", TimePolicies(5 * MINUTE), "10:00", LATE, id="late"),
-        pytest.param("09:59", "10:05", TimePolicies(5 * MINUTE, 0, "drop"), None, LATE, id="late and dropped"),
+        pytest.param("09:59", "10:05", TimePolicies(5 * MINUTE), "10:00", LATE_ADJUSTED, id="late"),
+        pytest.param("09:59", "10:05", TimePolicies(5 * MINUTE, 0, "drop"), None, LATE_DROPPED, id="late and dropped"),
         pytest.param("01:00", "10:05", TimePolicies(None), "01:00", None, id="late without a tolerance"),
     ],
 )
@@ -85,10 +92,10 @@ def test_a_first_event(
     ("time", "policies", "expected", "fault"),
     [
         pytest.param("09:58", TimePolicies(MINUTE * 60, 2 * MINUTE), "09:58", None, id="at the watermark"),
-        pytest.param("09:57", TimePolicies(MINUTE * 60, 2 * MINUTE), "09:58", OUT_OF_ORDER, id="below it"),
-        pytest.param("09:57", TimePolicies(MINUTE * 60, 2 * MINUTE, "drop"), None, OUT_OF_ORDER, id="dropped"),
-        pytest.param("09:59", TimePolicies(MINUTE * 60), "10:00", OUT_OF_ORDER, id="no tolerance by default"),
-        pytest.param("01:00", TimePolicies(None, 0), "10:00", OUT_OF_ORDER, id="late for ever is not out of order"),
+        pytest.param("09:57", TimePolicies(MINUTE * 60, 2 * MINUTE), "09:58", DISORDER_ADJUSTED, id="below it"),
+        pytest.param("09:57", TimePolicies(MINUTE * 60, 2 * MINUTE, "drop"), None, DISORDER_DROPPED, id="dropped"),
+        pytest.param("09:59", TimePolicies(MINUTE * 60), "10:00", DISORDER_ADJUSTED, id="no tolerance by default"),
+        pytest.param("01:00", TimePolicies(None, 0), "10:00", DISORDER_ADJUSTED, id="late for ever"),
     ],
 )
 def test_an_event_after_one_of_ten(time: str, policies: TimePolicies, expected: str | None, fault: str | None) -> None:
@@ -152,7 +159,7 @@ def test_each_key_of_substreams_is_in_order_by_itself() -> None:
         "10:05",
         "10:01",
     ]
-    assert counts == {OUT_OF_ORDER: 1}
+    assert counts == {DISORDER_ADJUSTED: 1}
 
 
 def test_substreams_hold_back_for_the_late_tolerance_alone() -> None:

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import json
+from collections import Counter
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipeline.windows.engine.input_rows import InputError, records_of, rows_of
+from pipeline.windows.engine.bodies import InputError
+from pipeline.windows.engine.input_rows import EventReader, rows_of
 from pipeline.windows.language.ticks import from_unix_ms, isoformat
 from pipeline.windows.language.values import DEEPEST, Columns, Datetime, Names
+from pipeline.windows.operators.faults import INPUT, MOST_EXAMPLES, Faults
+from pipeline.windows.row import Row
 
 from ..support.example import stored
 
@@ -58,32 +65,81 @@ def nested(levels: int) -> bytes:
     return b'{"a":%s1%s}' % (b"[" * (levels - 1), b"]" * (levels - 1))
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param(b"", id="nothing"),
-        pytest.param(b"{", id="half an object"),
-        pytest.param(b"7", id="a number"),
-        pytest.param(b'[{"a": 1}, 7]', id="an array with a number"),
-        pytest.param(b"\xff", id="no UTF-8"),
-        pytest.param(b'{"a": 1e999}', id="a number that is too large"),
-        pytest.param(nested(DEEPEST + 1), id="too deep"),
-        pytest.param(nested(100_000), id="much too deep"),
-        pytest.param(b'{"a": 9223372036854775808}', id="an integer beyond 64 bits"),
-    ],
+SPELLINGS = ["a", "A", "b", "deviceId", "deviceid", "PartitionId", "partitionID", "eventenqueuedutctime"]
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=3)
+    | st.sampled_from(["1234567890123456789", "[{" * DEEPEST, ""]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(SPELLINGS), inner, max_size=3),
+    max_leaves=5,
 )
-def test_a_body_without_records_is_refused(body: bytes) -> None:
-    with pytest.raises(InputError):
-        records_of(body)
+records = st.dictionaries(st.sampled_from(SPELLINGS), values, max_size=4)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param(nested(DEEPEST), id="as deep as may be"),
-        pytest.param(b"[%s]" % b",".join([b'{"a":[[1],{}]}'] * 500), id="wide"),
-        pytest.param(msgspec.json.encode({"a": "[{" * 500}), id="brackets in text"),
-    ],
+def encoded(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+bodies = st.one_of(
+    records.map(encoded),
+    records.map(encoded),
+    records.map(encoded),
+    st.lists(records | values, max_size=3).map(encoded),
+    values.map(encoded),
+    st.lists(records, min_size=1, max_size=3).map(lambda some: b"\n".join(map(encoded, some))),
+    st.sampled_from(
+        [b"", b"{", b"\xff", b"\xef\xbb\xbf{}", b'{"a":0.00012345678901234567}', b'{"a":9223372036854775808}']
+    ),
+    st.integers(DEEPEST - 2, DEEPEST + 2).map(lambda levels: nested(levels)),
 )
-def test_what_is_one(body: bytes) -> None:
-    assert records_of(body)
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(st.tuples(bodies, st.integers(0, 1), st.integers(0, 1)), max_size=8),
+    st.lists(st.sampled_from(SPELLINGS), max_size=3),
+    st.booleans(),
+)
+def test_events_that_are_read_together_give_the_rows_of_each(
+    given: list[tuple[bytes, int, int]], names: list[str], keeps_events: bool
+) -> None:
+    events = [
+        stored(body, 1_714_558_500_000 + late, partition, sequence_number=number)
+        for number, (body, late, partition) in enumerate(given)
+    ]
+    expected: list[Row] = []
+    unread: list[int] = []
+    for event in events:
+        try:
+            expected += rows_of(event, NOW, Names(names), keeps_event=keeps_events)
+        except InputError:
+            unread.append(event.sequence_number)
+    counts: Counter[str] = Counter()
+    faults = Faults("job", counts)
+    reader = EventReader(Names(names), keeps_events=keeps_events)
+    for _ in range(2):  # the second time all shapes are known
+        rows = reader.rows(events, NOW, faults)
+
+        assert rows == expected
+        assert [(type(row.columns), type(row.time), list(row.columns)) for row in rows] == [
+            (type(row.columns), type(row.time), list(row.columns)) for row in expected
+        ]
+        assert [row.event for row in rows] == [row.event for row in expected]
+    found = [each.event.sequence_number for each in faults.take().get(INPUT, ()) if each.event]
+    assert found == [*unread, *unread][-MOST_EXAMPLES:]
+    assert counts[INPUT] == 2 * len(unread)
+
+
+def test_one_event_that_is_not_json_takes_no_other_with_it() -> None:
+    events = [stored(b'{"n":%d}' % number if number != 150 else b"{", 1, 0, number) for number in range(300)]
+    faults = Faults("job", Counter())
+    rows = EventReader(Names(())).rows(events, NOW, faults)
+
+    assert [row.columns["n"] for row in rows] == [number for number in range(300) if number != 150]
+    (found,) = faults.take()[INPUT]
+    assert found.event == events[150]
+    assert found.message.endswith(f"(partition 0, offset {events[150].offset})")

@@ -16,14 +16,14 @@ from pipeline.hub.retention import trim_all
 from pipeline.windows.jobs import keys
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.delivery import Delivery
-from pipeline.windows.jobs.finding import JobFolders, RegisteredJobs
-from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.outputs.hub import HubReceiver
 from pipeline.windows.jobs.outputs.outbox import delivery_status
 from pipeline.windows.jobs.outputs.webhook import WebhookReceiver
-from pipeline.windows.jobs.registry import JobRegistry, State
+from pipeline.windows.jobs.registry import JobRegistry
 from pipeline.windows.jobs.reports import Reports
+from pipeline.windows.jobs.states import State
 
 from ...full import full
 from ...upstream import Answer, ScriptedUpstream
@@ -124,7 +124,7 @@ def test_a_worker_that_begins_finds_its_jobs(redis: redis_py.Redis, hubs: Hubs, 
     write_job(tmp_path / "j", "SELECT n INTO Out FROM Input", TOML)
     registry = JobRegistry(redis, hubs)
     with full(redis):
-        (job,) = JobFolders(tmp_path, registry.load).jobs()
+        (job,) = JobFinder(registry, tmp_path).jobs()
         job.attach()
     assert redis.smembers(hubs["events"].keys[0].attached) == {keys.group_of("j").encode()}
 
@@ -133,7 +133,7 @@ def test_a_job_is_stopped_started_and_deleted(redis: redis_py.Redis, hubs: Hubs)
     registry = JobRegistry(redis, hubs)
     document = {"inputs": {"Input": {"hub": "events"}}, "outputs": {"Out": {"type": "stream"}}}
     registry.put("j", Definition("SELECT n INTO Out FROM Input", document))
-    found = RegisteredJobs(registry, lambda name, definition: Job.of(name, definition, redis, hubs))
+    found = JobFinder(registry)
     (job,) = found.jobs()
     job.attach()
     with full(redis):

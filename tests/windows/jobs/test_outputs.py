@@ -25,8 +25,8 @@ NOON = "2024-05-01T12:00:00.0000000Z"
 
 def write(output: StreamOutput, count: int) -> None:
     with output.redis.pipeline() as pipe:
-        for number in range(count):
-            output.queue(pipe, OutputRow(output.name, {"n": number}, parse(NOON), (), True), Faults("test", Counter()))
+        rows = [OutputRow(output.name, {"n": number}, parse(NOON), (), True) for number in range(count)]
+        output.queue(pipe, rows, Faults("test", Counter()))
         pipe.execute()
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -10,23 +11,27 @@ from typing import Any
 import pytest
 import redis as redis_py
 
+from pipeline.errors import InvalidValue
 from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.retention import trim
 from pipeline.hub.runtime import runtime
 from pipeline.store import Pipeline
+from pipeline.windows.jobs import job as job_module
 from pipeline.windows.jobs import keys
 from pipeline.windows.jobs import registry as registry_module
 from pipeline.windows.jobs.definition import Definition
-from pipeline.windows.jobs.finding import JobFolders, RegisteredJobs
+from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import OutputTaken, StreamOutput, UnknownOutput, list_outputs
-from pipeline.windows.jobs.registry import JobExists, JobInUse, JobRegistry, State, UnknownJob
+from pipeline.windows.jobs.registry import JobExists, JobInUse, JobRegistry, UnknownJob
 from pipeline.windows.jobs.reports import Reports
 from pipeline.windows.jobs.state import Checkpoint
+from pipeline.windows.jobs.states import MEANINGS, State
 from pipeline.windows.language.ticks import parse
 
+from ...stack import REPOSITORY
 from ..support.example import JOB
 from ..support.running_jobs import end, stop, write_job
 
@@ -60,6 +65,7 @@ def round_trips(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return trips
 
 
+LATER = parse("2999-01-01T00:00:00Z")
 Find = Callable[[], list[Job]]
 
 
@@ -67,7 +73,7 @@ Find = Callable[[], list[Job]]
 def find(registry: JobRegistry) -> Iterator[Find]:
     """Look for jobs as a worker does; those that it finds are ended after the test."""
     found: list[Job] = []
-    worker = RegisteredJobs(registry, lambda name, made: Job.of(name, made, registry.redis, registry.hubs, beat=0.0))
+    worker = JobFinder(registry, beat=0.0)
 
     def find() -> list[Job]:
         jobs = worker.jobs()
@@ -97,10 +103,14 @@ def state(registry: JobRegistry, name: str = "j") -> State:
     return registry.progress(name, job).state
 
 
+def reason(registry: JobRegistry, name: str = "j") -> str | None:
+    return registry.progress(name, registry.get(name)).reason
+
+
 @pytest.mark.cluster
 def test_a_job_that_is_put_is_found_and_run(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
     assert registry.put("j", definition())
-    assert (list_outputs(registry.redis)[0].job, state(registry)) == ("j", State.STOPPED)
+    assert (list_outputs(registry.redis)[0].job, state(registry)) == ("j", State.NO_WORKER)
     send(hubs, 1, 2)
     (job,) = find()
     run(job)
@@ -168,7 +178,7 @@ def test_a_job_that_failed_and_was_stopped_does_not_count_as_failed(registry: Jo
 
 def test_a_folder_s_job_is_stopped_and_started(registry: JobRegistry, tmp_path: Path) -> None:
     write_job(tmp_path / "j", "SELECT n INTO Out FROM Input", '[inputs.Input]\nhub = "events"\n')
-    folders = JobFolders(tmp_path, registry.load, registry.stopped)
+    folders = JobFinder(registry, tmp_path)
     (first,) = folders.jobs()
     registry.stop("j")
     assert list(folders.jobs()) == []
@@ -178,7 +188,7 @@ def test_a_folder_s_job_is_stopped_and_started(registry: JobRegistry, tmp_path: 
     assert second is not first
 
 
-@pytest.mark.parametrize("what", ["stop", "start"])
+@pytest.mark.parametrize("what", ["stop", "start", "delete"])
 def test_a_job_that_there_is_not_is_neither_stopped_nor_started(registry: JobRegistry, what: str) -> None:
     with pytest.raises(UnknownJob):
         getattr(registry, what)("j")
@@ -322,6 +332,7 @@ def test_a_deleted_job_leaves_its_rows_and_nothing_else(
     assert find() == []
     assert rows(registry) == [b'{"key":null,"n":1}']
     assert attached(hubs) == set()
+    registry.redis.delete(keys.LOOKED)  # as time would
     kept = {key.decode() for key in registry.redis.scan_iter("*")}
     assert {key for key in kept if key.startswith("job")} == set()
     assert trim(hubs["events"], 0) + trim(hubs["events"], 1) == 1
@@ -400,13 +411,174 @@ def test_a_job_that_can_t_begin_has_failed_until_it_can(registry: JobRegistry, h
     assert state(registry) is State.RUNNING
 
 
-def test_a_delivery_that_has_stopped_is_a_failure(registry: JobRegistry, find: Find) -> None:
+def test_a_job_starts_once_a_worker_looks_for_jobs(registry: JobRegistry, find: Find) -> None:
+    registry.put("j", definition())
+    registry.look()
+    assert state(registry) is State.STARTING
+    (job,) = find()
+    job.share.partitions()
+    registry.redis.delete(keys.LOOKED)  # as time would
+    assert state(registry) is State.STARTING
+    job.step()
+    assert state(registry) is State.RUNNING
+    registry.stop("j")
+    assert state(registry) is State.STOPPING
+    stop(job)
+    assert state(registry) is State.STOPPED
+    registry.start("j")
+    registry.redis.delete(keys.LOOKED)  # as time would
+    assert state(registry) is State.NO_WORKER
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_delivery_that_waits_or_has_stopped_degrades_its_job(
+    registry: JobRegistry, find: Find, stopped: bool
+) -> None:
     hook = {"Out": {"type": "webhook", "url": "http://127.0.0.1:9/"}}
     registry.put("j", definition(outputs=hook))
     (job,) = find()
-    job.deliveries[0].outbox.note("403", stopped=True)
+    job.step()
+    job.deliveries[0].outbox.note("403", stopped=stopped)
+
+    assert state(registry) is State.DEGRADED
+    assert reason(registry) == f"Out {'has stopped' if stopped else 'waits'}: 403"
+
+
+def test_a_task_that_fails_while_others_run_degrades_its_job(registry: JobRegistry, find: Find) -> None:
+    registry.put("j", definition())
+    (job,) = find()
+    job.step()
+    for task, expected in (("0", State.DEGRADED), ("1", State.FAILED)):
+        job.opened.reports.error(task, "it broke", LATER)
+        assert state(registry) is expected
+    assert reason(registry) == "task 0 fails: it broke; task 1 fails: it broke"
+
+
+def test_a_merging_task_that_fails_is_a_failure(registry: JobRegistry, find: Find) -> None:
+    registry.put("j", definition("SELECT n, COUNT(*) AS m INTO Out FROM Input GROUP BY n, TumblingWindow(day, 1)"))
+    (job,) = find()
+    job.step()
+    job.opened.reports.error(keys.MERGE, "it broke", LATER)
 
     assert state(registry) is State.FAILED
+
+
+def test_many_faults_degrade_a_job_for_a_minute(
+    registry: JobRegistry, hubs: Hubs, find: Find, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.put("j", definition())
+    (job,) = find()
+    for sent, expected in (([b"?"], State.DEGRADED), ([b'{"n": 1}'] * 18, State.DEGRADED), ([b"{}"], State.RUNNING)):
+        hubs["events"].append([Event(body) for body in sent], partition=0)
+        job.opened.reports._next.clear()
+        run(job)
+        assert state(registry) is expected, reason(registry)
+
+    hubs["events"].append([Event(b"?")] * 5, partition=0)
+    job.opened.reports._next.clear()
+    run(job)
+    assert reason(registry) == "6 faults in a minute, at 25 events"
+    for recent in job.opened.reports._recent.values():
+        recent._totals = deque((at - 61, events, faults) for at, events, faults in recent._totals)  # as time would
+    job.opened.reports._next.clear()
+    run(job)
+    assert state(registry) is State.RUNNING
+
+
+def test_an_error_while_a_job_begins_is_a_failure(
+    registry: JobRegistry, find: Find, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.put("j", definition())
+    (job,) = find()
+
+    def fails(*args: object) -> None:
+        raise KeyError("a fault")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job_module, "begin", fails)
+        with pytest.raises(KeyError):
+            job.step()
+    assert (state(registry), reason(registry)) == (State.FAILED, "KeyError: 'a fault'")
+    job.step()
+    assert state(registry) is State.RUNNING
+
+
+def test_the_page_on_windows_has_the_states() -> None:
+    page = (REPOSITORY / "docs" / "windows.md").read_text()
+
+    for each, meaning in MEANINGS.items():
+        assert f"| `{each}` | {meaning} |" in page
+
+
+@pytest.mark.parametrize("start", ["2024-05-01T00:00:02Z", "now", "last"])
+def test_a_job_is_restarted(registry: JobRegistry, hubs: Hubs, find: Find, start: str) -> None:
+    """It begins anew once: from a time, from now, or after its last row, and then goes on."""
+    counts = "SELECT COUNT(*) AS n INTO Out FROM Input GROUP BY TumblingWindow(second, 1)"
+    registry.put("j", definition(counts, inputs={"Input": {"hub": "others"}}))
+
+    def send(*seconds: int) -> None:
+        for second in seconds:
+            hubs["others"].append([Event(b"{}")], enqueued_ms=1_714_521_600_000 + second * 1000 + 500)
+
+    send(0, 1, 2)
+    (job,) = find()
+    run(job)
+    assert len(rows(registry)) == 3
+    stop(job)
+    registry.stop("j")
+    registry.restart("j", start)
+    (again,) = find()
+    run(again)
+    assert len(rows(registry)) == (5 if start.startswith("20") else 3)
+    again.stop()
+
+    registry.put("j", definition(counts, inputs={"Input": {"hub": "others"}}))
+    (third,) = find()
+    run(third)
+    assert len(rows(registry)) == (5 if start.startswith("20") else 3)
+
+
+def test_a_worker_that_has_not_heard_of_a_restart_does_not_undo_it(
+    registry: JobRegistry, hubs: Hubs, find: Find
+) -> None:
+    registry.put("j", definition())
+    late = registry.open("j", registry.get("j"), beat=0.0)
+    registry.restart("j", "last")
+    old = registry.open("j", registry.get("j"), beat=0.0)
+    registry.restart("j", "2024-05-01T00:00:00Z")
+    (job,) = find()
+    send(hubs, 1)
+    run(job)
+    stop(job)
+    for other in (late, old):
+        run(other)
+        other.stop()
+
+    assert rows(registry) == [b'{"n":1}']
+
+
+def test_a_folder_s_job_is_restarted(registry: JobRegistry, hubs: Hubs, tmp_path: Path) -> None:
+    write_job(tmp_path / "j", "SELECT n INTO Out FROM Input", '[inputs.Input]\nhub = "events"\n')
+    finder = JobFinder(registry, tmp_path, beat=0.0)
+    send(hubs, 1)
+    (job,) = finder.jobs()
+    run(job)
+    stop(job)
+    registry.restart("j", "2024-05-01T00:00:00Z")
+    (again,) = finder.jobs()
+    run(again)
+    again.stop()
+
+    assert rows(registry) == [b'{"n":1}'] * 2
+    assert finder.jobs() == [again]
+
+
+def test_a_time_that_is_none_restarts_nothing(registry: JobRegistry) -> None:
+    registry.put("j", definition())
+    before = registry.get("j")
+    with pytest.raises(InvalidValue, match=r"start: 'noon' is not \"last\", \"now\" or a UTC time"):
+        registry.restart("j", "noon")
+    assert registry.get("j") == before
 
 
 def test_the_jobs_of_folders_are_listed_and_can_t_be_put(registry: JobRegistry, tmp_path: Path) -> None:
@@ -440,8 +612,9 @@ def test_a_folder_waits_for_the_job_that_has_its_name(registry: JobRegistry, tmp
     write_job(tmp_path / "first", "SELECT n INTO First FROM Input", hub, "First")
     write_job(tmp_path / "shipped", "SELECT n INTO Shipped FROM Input", hub, "Shipped")
     registry.put("shipped", definition())
-    folders = JobFolders(tmp_path, registry.load, registry.stopped)
+    finder = JobFinder(registry, tmp_path)
 
-    assert [[job.name for job in folders.jobs()] for _ in range(2)] == [["first"]] * 2
+    assert [[job.name for job in finder.jobs()] for _ in range(2)] == [["first", "shipped"]] * 2
     registry.delete("shipped")
-    assert [job.name for job in folders.jobs()] == ["first", "shipped"]
+    assert [job.name for job in finder.jobs()] == ["first", "shipped"]
+    assert registry.get("shipped").folder

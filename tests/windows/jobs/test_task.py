@@ -21,13 +21,13 @@ from pipeline.windows.jobs.reports import PERIOD, JobStatus, Reports
 from pipeline.windows.language.ticks import TICKS_PER_MINUTE, isoformat, parse
 from pipeline.windows.operators.faults import (
     CLOCK,
+    DISORDER_ADJUSTED,
     EARLY,
     EVENT_TIME,
     INPUT,
     KINDS,
-    LATE,
+    LATE_ADJUSTED,
     MOST_EXAMPLES,
-    OUT_OF_ORDER,
     ROW,
 )
 
@@ -99,7 +99,7 @@ def test_times_are_adjusted_and_counted(redis: redis_py.Redis, hubs: Hubs, new_j
     run(job)
 
     assert [(minute(end), row["n"]) for end, row in rows(redis)] == [("10:10", 3), ("10:20", 1), ("10:50", 1)]
-    assert faults(job) == {OUT_OF_ORDER: 1, LATE: 1, EARLY: 1, EVENT_TIME: 2}
+    assert faults(job) == {DISORDER_ADJUSTED: 1, LATE_ADJUSTED: 1, EARLY: 1, EVENT_TIME: 2}
 
 
 def test_without_timestamp_by_no_policy_applies(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
@@ -123,7 +123,7 @@ def test_each_key_of_substreams_is_in_order_by_itself(redis: redis_py.Redis, hub
 
     found = [(minute(end), row["k"], row["n"]) for end, row in rows(redis)]
     assert found == [("10:10", "b", 2), ("10:30", "a", 3)]
-    assert faults(job) == {OUT_OF_ORDER: 1}
+    assert faults(job) == {DISORDER_ADJUSTED: 1}
 
 
 def test_inputs_of_several_hubs_meet(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
@@ -379,11 +379,11 @@ def test_the_last_faults_of_each_kind_are_kept_with_their_events(
     (untimed,) = found[EVENT_TIME]
     assert (untimed.sequence_number, untimed.event_time) == (1, isoformat(at("10:01")))  # its arrival
     assert [each.sequence_number for each in found[ROW]] == [2]
-    newest = found[LATE][0]
+    newest = found[LATE_ADJUSTED][0]
     assert hubs["events"].read(0, newest.offset or "")[:1] == []  # it was the last one
     assert (newest.event_time, newest.task) == (isoformat(at("09:00")), "0")
-    assert [each.sequence_number for each in found[LATE]] == list(range(len(bodies) - 1, 7, -1))
-    assert status(job).faults[LATE] == MOST_EXAMPLES + 5
+    assert [each.sequence_number for each in found[LATE_ADJUSTED]] == list(range(len(bodies) - 1, 7, -1))
+    assert status(job).faults[LATE_ADJUSTED] == MOST_EXAMPLES + 5
 
 
 def test_what_is_read_again_is_no_new_example(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:

@@ -17,17 +17,18 @@ from ..support.queries import expressions, queries
 
 JOB_TEXT = (JOB / "query.asaql").read_text()
 TEXT = """WITH s AS (
-  SELECT i.*, [a b] = 'it''s' + N'x', TopOne() OVER (ORDER BY t DESC) CR, -- a comment
+  SELECT i.*, [a b] = 'it''s' + N'x', ~a & 1 | "b ""c" ^ 2 AS 'bits',
+    (LAG(*) OVER (LIMIT DURATION(s, 1))).a, TopOne() OVER (ORDER BY t DESC) CR, -- a comment
     LAG(a, 1, 0) OVER (PARTITION BY k LIMIT DURATION(hour, 1) WHEN a IS NOT NULL) AS l, System.Window().Id
   FROM i AS x TIMESTAMP BY DATEADD(ms, t, '1970-01-01') OVER k, PartitionId PARTITION BY PartitionId INTO 4
   LEFT OUTER JOIN j ON DATEDIFF(minute, x, j) BETWEEN 0 AND 15 AND x.k = j.k /* another */
   WHERE NOT (a % 2 <> 1.5e3 OR b LIKE 'x!%' ESCAPE '!') AND c NOT IN (1, NULL, -.5)
   GROUP BY k, Windows(Window('1', Hopping(minute, 10, 5)), Window('2', Session(s, 5, 10) OVER (PARTITION BY k)))
   HAVING COUNT(DISTINCT CASE a WHEN 1 THEN TRY_CAST(b AS nvarchar(max)) ELSE c END) > 3
-  UNION SELECT * FROM j
+  UNION ALL SELECT * FROM j
 )
 SELECT COUNT(*), ISFIRST(mi, 10) OVER (PARTITION BY k) AS f INTO [out put] FROM s GROUP BY System.Timestamp();
-SELECT a FROM s
+WITH t AS (SELECT * FROM "k" x) SELECT a, -b INTO "out put" FROM s
 """
 PIECE = re.compile(r"\w+|\s+|.", re.DOTALL)
 

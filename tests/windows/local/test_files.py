@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.windows.engine.input_rows import InputError
+from pipeline.windows.engine.bodies import InputError
 from pipeline.windows.language.ticks import parse
 from pipeline.windows.language.values import Datetime
 from pipeline.windows.local.files import STDIN, EventFile, InvalidFile, find_file

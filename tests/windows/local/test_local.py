@@ -20,7 +20,7 @@ from pipeline.windows.language.values import to_json
 from pipeline.windows.local import run as local
 from pipeline.windows.local.files import EventFile, InvalidFile
 from pipeline.windows.local.run import LocalJob, Summary
-from pipeline.windows.operators.faults import EVENT_TIME, INPUT, LATE, OUT_OF_ORDER
+from pipeline.windows.operators.faults import DISORDER_ADJUSTED, EVENT_TIME, INPUT, LATE_ADJUSTED, LATE_DROPPED
 
 from ..support import running_jobs as jobs
 from ..support.example import EVENTS, JOB, WINDOW_ROWS
@@ -124,8 +124,8 @@ def test_without_arrivals_an_event_arrives_with_the_latest_so_far(folder: Path) 
         {"t": at(3), "arrived": at(20), "time": at(20)},
         {"t": at(21), "arrived": at(21), "time": at(21)},
     ]
-    assert summary.faults.counts == {OUT_OF_ORDER: 2, LATE: 1, EVENT_TIME: 1}
-    assert summary.faults.first[LATE] == f"an event of {at(3)} arrived at {at(20)}"
+    assert summary.faults.counts == {DISORDER_ADJUSTED: 2, LATE_ADJUSTED: 1, EVENT_TIME: 1}
+    assert summary.faults.first[LATE_ADJUSTED] == f"an event of {at(3)} arrived at {at(20)}"
 
 
 def test_the_time_policies_are_the_jobs(folder: Path) -> None:
@@ -136,7 +136,7 @@ def test_the_time_policies_are_the_jobs(folder: Path) -> None:
     rows, summary = run(folder, Input=[{"t": at(12)}, {"t": at(9)}, {"t": at(5)}])
 
     assert columns(rows) == [{"count": 1}, {"count": 1}]
-    assert summary.faults.counts == {LATE: 1}
+    assert summary.faults.counts == {LATE_DROPPED: 1}
 
 
 def test_partitions_have_watermarks_of_their_own(folder: Path) -> None:
@@ -288,4 +288,4 @@ def test_a_replay_of_what_a_job_archived_gives_the_jobs_rows(redis: redis_py.Red
     status = Reports(redis, folder.name).read()
     assert status is not None
     assert status.faults == summary.faults.counts
-    assert status.faults.keys() == {LATE, OUT_OF_ORDER}
+    assert status.faults.keys() == {LATE_ADJUSTED, DISORDER_ADJUSTED}

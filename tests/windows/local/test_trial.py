@@ -56,6 +56,16 @@ def test_rows_faults_and_what_would_wait_are_told_and_nothing_is_changed(
     assert {key: redis.dump(key) for key in redis.scan_iter()} == before
 
 
+def test_columns_that_no_event_has_are_warned_of(registry: JobRegistry) -> None:
+    registry.hubs["events"].append([Event(b'{"k": "a", "X": null}'), Event(b"x")])
+
+    trial = tried(registry, "SELECT k, x, y INTO Counts FROM Input WHERE EventEnqueuedUtcTime > '2024-05-01'")
+
+    assert [(each.line, each.column, each.message) for each in trial.warnings] == [
+        (1, 14, "none of 1 events of Input has a column y")
+    ]
+
+
 def test_the_newest_events_are_taken_and_the_last_rows_are_kept(registry: JobRegistry) -> None:
     for number in range(6):
         registry.hubs["events"].append(

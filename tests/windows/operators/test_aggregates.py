@@ -58,6 +58,18 @@ def same(left: Any, right: Any) -> bool:
         pytest.param((0.5, 2**53, 2**53 + 1), 2**53 + 1, 0.5, id="bigint and float compare exactly"),
         pytest.param((None, 1, None), 1, 1, id="NULL is ignored"),
         pytest.param((None, None), None, None, id="all NULL"),
+        pytest.param(
+            ("2024-05-01T11:00:00Z", "2024-05-01T12:00:00+02:00", "2024-05-01 11:30"),
+            "2024-05-01 11:30",
+            "2024-05-01T12:00:00+02:00",
+            id="text with a time, which comes as it is",
+        ),
+        pytest.param(
+            ("2024-05-01", Datetime(5), "7", "2024-05-01T00:00:00Z", 9.5),
+            "2024-05-01T00:00:00Z",
+            7.0,
+            id="numbers before times, and of equal times the text",
+        ),
         pytest.param(("7", " 1e1 ", -1), 10.0, -1, id="text is cast to FLOAT"),
         pytest.param((False, True), True, False, id="bit"),
         pytest.param((Datetime(2), Datetime(3)), Datetime(3), Datetime(2), id="datetime"),
@@ -197,6 +209,7 @@ def test_count(counted: Call, expected: int) -> None:
         pytest.param((1, None, 2), 1, 2, id="NULL is the least"),
         pytest.param((Datetime(5), Datetime(4)), 1, 0, id="datetimes"),
         pytest.param((0.0, -0.0), 0, 0, id="one zero"),
+        pytest.param(("2024-05-01T12:00Z", "2024-05-01T12:30:00.5+01:00", None, "2"), 2, 0, id="text with a time"),
     ],
 )
 def test_top_one(values: tuple[Any, ...], ascending: int, descending: int) -> None:
@@ -215,7 +228,7 @@ def test_collect_top_ranks_from_one_and_holds_as_many_as_there_are() -> None:
     assert result(top, (None,)) == [{"rank": 1, "value": 0}]
 
 
-@pytest.mark.parametrize("value", ["1", True, {}, [], float("nan")])
+@pytest.mark.parametrize("value", ["noon", "", True, {}, [], float("nan")])
 def test_order_by_takes_numbers_and_datetimes_only(value: Any) -> None:
     with pytest.raises(RowError):
         result(call("TOPONE", N, over=order_by("v")), (value,))

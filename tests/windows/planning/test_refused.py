@@ -20,7 +20,30 @@ REFUSED = {
         "TIMESTAMP BY is for inputs, and a is a step",
     ),
     "column twice": ("SELECT x, y AS X FROM I", "two columns are called X: give one"),
-    "output twice": ("SELECT * INTO o FROM I SELECT * INTO O FROM I", "two statements write to O: make them one"),
+    "unnamed columns of one function": ("SELECT ABS(x), ABS(y) FROM I", "two columns are called abs: give one another"),
+    "a step called like an input before": (
+        "SELECT * INTO o FROM s WITH s AS (SELECT * FROM I) SELECT * FROM s",
+        "s is read as an input before: give the step another name",
+    ),
+    "a step two statements before its own": (
+        "SELECT * INTO o FROM I WITH s AS (SELECT * FROM I) SELECT * INTO p FROM s WITH S AS (SELECT * FROM I) "
+        "SELECT * FROM s",
+        "two steps are called S",
+    ),
+    "a source by the name that its alias hides": (
+        "SELECT a.x FROM I a WHERE I.x.y = 1",
+        "I is called a here: write a.x.y, or a.I.x.y for a column I",
+    ),
+    "a text in double quotes": (
+        'SELECT * FROM I WHERE state = "WA"',
+        "\"WA\" is a name: write 'WA' for a text, or [WA]",
+    ),
+    "an apostrophe in double quotes": ('SELECT * FROM I WHERE x IN (1, "it\'s")', "write 'it''s' for a text"),
+    "a pattern in double quotes": ('SELECT * FROM I WHERE x LIKE "a%"', "write 'a%' for a text"),
+    "a text in double quotes, in a step's rows": (
+        'WITH s AS (SELECT x FROM I) SELECT x FROM s WHERE CASE WHEN x = "y" THEN 1 END = 1',
+        "write 'y' for a text",
+    ),
     "aggregate without window": ("SELECT SUM(x) AS s FROM I", "SUM is not allowed here: it needs GROUP BY"),
     "aggregate in WHERE": ("SELECT x FROM I WHERE COUNT(*) > 1", "COUNT is not allowed here"),
     "aggregate in an aggregate": (

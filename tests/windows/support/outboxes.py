@@ -24,9 +24,8 @@ def outbox(redis: redis_py.Redis, receiver: Receiver) -> Outbox:
 
 def put(box: Outbox, rows: Iterable[Mapping[str, Any]], faults: Counter[str] | None = None) -> None:
     with box.redis.pipeline() as pipe:
-        for number, columns in enumerate(rows):
-            row = OutputRow(box.output, columns, parse(NOON), (number,), True)
-            box.queue(pipe, row, Faults("j", Counter() if faults is None else faults))
+        its_rows = [OutputRow(box.output, columns, parse(NOON), (number,), True) for number, columns in enumerate(rows)]
+        box.queue(pipe, its_rows, Faults("j", Counter() if faults is None else faults))
         pipe.execute()
 
 

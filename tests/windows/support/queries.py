@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
 from pipeline.windows.language.parser import own_name
 from pipeline.windows.language.syntax import (
+    Apply,
     Between,
     Binary,
     Call,
@@ -35,6 +36,9 @@ from pipeline.windows.language.syntax import (
     Star,
     Statement,
     Step,
+    Table,
+    Type,
+    TypedColumn,
     Unary,
     Unit,
     Window,
@@ -43,6 +47,7 @@ from pipeline.windows.language.time_units import LONGEST, UNITS, WINDOW_UNITS
 from pipeline.windows.language.tokens import At
 
 AT = st.just(At(1, 1))
+TYPES = get_args(Type)
 MICROSECOND = WINDOW_UNITS["microsecond"]  # the shortest that can be written
 DURATIONS = st.one_of(
     st.integers(1, LONGEST // MICROSECOND).map(lambda n: n * MICROSECOND), st.sampled_from(list(WINDOW_UNITS.values()))
@@ -102,17 +107,17 @@ def composed(parts: st.SearchStrategy[Expression], with_over: bool) -> st.Search
     if with_over:
         orders = several(st.builds(OrderBy, parts, st.booleans()))
         overs = maybe(st.builds(Over, several(parts), orders, maybe(DURATIONS), maybe(parts)))
-    binary = st.sampled_from(["+", "-", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "AND", "OR"])
-    types = st.sampled_from(["bigint", "float", "nvarchar", "datetime", "bit", "record", "array"])
+    binary = st.sampled_from(["+", "-", "&", "|", "^", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "AND", "OR"])
     return st.one_of(
-        st.builds(Unary, st.sampled_from(["-", "+", "NOT"]), parts, AT),
+        st.builds(Unary, st.sampled_from(["-", "+", "~", "NOT"]), parts, AT),
         st.builds(Binary, binary, parts, parts, AT),
         st.builds(Like, parts, parts, maybe(parts), st.booleans(), AT),
         st.builds(In, parts, several(parts, 1), st.booleans(), AT),
         st.builds(Between, parts, parts, parts, st.booleans(), AT),
         st.builds(IsNull, parts, st.booleans(), AT),
         st.builds(Case, maybe(parts), several(st.tuples(parts, parts), 1), maybe(parts), AT),
-        st.builds(Cast, parts, types, st.booleans(), AT),
+        st.builds(Cast, parts, st.sampled_from(TYPES), st.booleans(), AT),
+        st.builds(Property, parts.filter(lambda part: not isinstance(part, Column)), names, AT),
         calls(parts, overs),
     )
 
@@ -161,7 +166,11 @@ def hoppings(draw: st.DrawFn) -> Hopping:
 operand_lists = several(operands())
 stars = st.builds(lambda star: Item("", star), st.builds(Star, several(names), AT))
 item_lists = several(items() | stars, 1)
-joins = several(st.builds(Join, st.sampled_from(["INNER", "LEFT"]), sources(), operands(), AT))
+applied = st.builds(lambda name, at: Source(name, name, None, (), None, at), names, AT)
+applies = st.builds(
+    Apply, st.booleans(), st.sampled_from(["GETARRAYELEMENTS", "GETRECORDPROPERTIES"]), operands(), applied, AT
+)
+joins = several(st.builds(Join, st.sampled_from(["INNER", "LEFT"]), sources(), operands(), AT) | applies)
 windows: st.SearchStrategy[Window] = st.one_of(
     hoppings(),
     st.builds(Sliding, DURATIONS, AT),
@@ -188,9 +197,11 @@ def selects(draw: st.DrawFn) -> Select:
 
 unions = several(selects(), 1)
 steps = several(st.builds(Step, names, unions, AT))
-statements = several(st.builds(Statement, st.just("output") | names, unions, AT), 1)
+typed_columns = several(st.builds(TypedColumn, names, st.sampled_from(TYPES), AT), 1)
+tables = several(st.builds(Table, names, typed_columns, AT))
+statements = several(st.builds(Statement, steps, st.just("output") | names, unions, AT), 1)
 
 
 @st.composite
 def queries(draw: st.DrawFn) -> Query:
-    return Query(draw(steps), draw(statements))
+    return Query(draw(statements), draw(tables))

@@ -201,3 +201,16 @@ def equal(left: Any, right: Any) -> bool:
     if isinstance(left, float) and isinstance(right, float):
         return isclose(left, right, rel_tol=1e-12, abs_tol=1e-12)
     return type(left) is type(right) and bool(left == right)
+
+
+def applied(record: dict[str, Any], value: Any, is_outer: bool, alias: str) -> list[dict[str, Any]]:
+    """Return what APPLY makes of a record: one more for each element of an array, or for each property of a record.
+
+    Each has `alias` as well. A value that is neither has no elements.
+    """
+    found: list[dict[str, Any] | None] = []
+    if isinstance(value, list):
+        found = [{"ArrayIndex": place, "ArrayValue": element} for place, element in enumerate(value)]
+    elif isinstance(value, dict):
+        found = [{"PropertyName": name, "PropertyValue": element} for name, element in value.items()]
+    return [{**record, alias: element} for element in found or ([None] if is_outer else [])]

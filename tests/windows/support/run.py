@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pipeline.windows.engine.column_types import typed
 from pipeline.windows.engine.engine import Engine, OutputRow
 from pipeline.windows.expressions.casts import to_datetime
 from pipeline.windows.language.parser import parse as parse_query
@@ -46,7 +47,7 @@ def rows_of(plan: Plan, stream: int, events: Iterable[Event], base: str = BASE, 
         if timestamp is not None:
             row = Row(row.columns, to_datetime(timestamp.evaluate(row)), row.arrival)
         rows.append(row)
-    return rows
+    return typed(rows, plan.streams[stream].types, Faults("test", Counter()))
 
 
 def by_output(rows: Iterable[Any], base: str = BASE) -> dict[str, list[tuple[float, dict[str, Any]]]]:

@@ -9,7 +9,7 @@ from datetime import date
 from ...language.ticks import TICKS_PER_MS, TICKS_PER_SECOND
 from ...language.time_units import TICKS_PER_DAY, TIME_UNITS
 from ...language.values import Datetime, RowError
-from ..casts import END_OF_TIME, to_bigint, to_datetime
+from ..casts import datetime_at, to_bigint, to_datetime
 from .binding import Bind, by_unit, strict
 
 # Python's calendar module has these names too, but in the language of the locale.
@@ -24,12 +24,6 @@ def _date(time: int) -> date:
     return date.fromordinal(time // TICKS_PER_DAY + 1)
 
 
-def _checked(ticks: int) -> Datetime:
-    if not 0 <= ticks < END_OF_TIME:
-        raise RowError("a datetime is out of its range, which is the years 1 to 9999")
-    return Datetime(ticks)
-
-
 def _month_of(time: int) -> int:
     day = _date(time)
     return day.year * 12 + day.month - 1
@@ -42,12 +36,12 @@ def _dateadd(unit: str) -> Callable[[int, Datetime], Datetime]:
         """Add months; a day that the month doesn't have becomes its last one: 31 January + 1 month is in February."""
         year, month = divmod(_month_of(time) + number * months, 12)
         if not 1 <= year <= 9999:
-            return _checked(-1)
+            return datetime_at(-1)
         day = min(_date(time).day, monthrange(year, month + 1)[1])
         days = date(year, month + 1, day).toordinal() - 1
         return Datetime(days * TICKS_PER_DAY + time % TICKS_PER_DAY)
 
-    return add_months if months else lambda number, time: _checked(time + number * ticks)
+    return add_months if months else lambda number, time: datetime_at(time + number * ticks)
 
 
 def _datediff(unit: str) -> Callable[[int, int], int]:

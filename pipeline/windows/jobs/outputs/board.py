@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
@@ -42,18 +42,18 @@ class BoardOutput(Sink):
         self.score = score
         self.op = Op(mode)
 
-    def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
-        self.give(row, faults, lambda change: self.boards[self.board].queue_update(pipe, *change))
+    def queue(self, pipe: Pipeline, rows: Sequence[OutputRow], faults: Faults) -> None:
+        self.give(rows, faults, lambda _, change: self.boards[self.board].queue_update(pipe, *change))
 
-    def give(self, row: OutputRow, faults: Faults, take: Callable[[Change], None]) -> None:
-        """Call `take` with a row's change. If there is none, or `take` raises `InvalidValue`, report a fault."""
-        member = lookup(row.columns, self.member)
-        score = lookup(row.columns, self.score)
-        try:
-            take(Change(self.op, _member(member, self.member), _decimal(score, self.score)))
-        except InvalidValue as exc:
-            kind = BOARD_NULL if member is None or score is None else BOARD
-            faults.report(kind, f"board {self.board}: {exc}", row)
+    def give(self, rows: Iterable[OutputRow], faults: Faults, take: Callable[[OutputRow, Change], object]) -> None:
+        """Call `take` with each row's change. Report a fault if there is none, or if `take` raises `InvalidValue`."""
+        for row in rows:
+            member, score = lookup(row.columns, self.member), lookup(row.columns, self.score)
+            try:
+                take(row, Change(self.op, _member(member, self.member), _decimal(score, self.score)))
+            except InvalidValue as exc:
+                kind = BOARD_NULL if member is None or score is None else BOARD
+                faults.report(kind, f"board {self.board}: {exc}", row)
 
     def replied(self, reply: Any, faults: Faults) -> None:
         """Report a change that the board refused, or could not make, as a fault. Raises any other error."""
@@ -74,11 +74,8 @@ def refusal(board: Board, reply: Any) -> str:
         return f": {error}"
     if isinstance(reply, Exception):
         raise reply
-    return (
-        ""
-        if reply[0].decode() in (Code.OK, Code.KEPT, Code.DROPPED)
-        else f" did not take a score ({reply[0].decode()})"
-    )
+    code = reply[0].decode()
+    return "" if code in (Code.OK, Code.KEPT, Code.DROPPED) else f" did not take a score ({code})"
 
 
 def _member(value: Any, column: str) -> str:

@@ -63,10 +63,12 @@ class StreamReceiver(_Place):
         self.output = output
 
     def write(self, batch: Batch) -> None:
-        def queue(pipe: Pipeline, row: WaitingRow) -> None:
-            self.output.append(pipe, row.window_end or "", row.json)
+        def queue(pipe: Pipeline, rows: Sequence[WaitingRow]) -> None:
+            self.output.append(pipe, [text for row in rows for text in (row.window_end or "", row.json.decode())])
 
-        _write_once(self.output.redis, self.output.key, batch.source, batch.rows, queue)
+        for reply in _write_once(self.output.redis, self.output.key, batch.source, batch.rows, queue):
+            if isinstance(reply, Exception):
+                raise reply
 
 
 class BoardReceiver(_Place):
@@ -82,11 +84,12 @@ class BoardReceiver(_Place):
         client = cast("Redis", self.boards.client)
         for board, shard, rows in self._parts(batch.rows):
 
-            def queue(pipe: Pipeline, row: WaitingRow, board: Board = board) -> None:
-                try:
-                    board.queue_update(pipe, *_change(row))
-                except InvalidValue as exc:
-                    batch.left_out.append(f"board {board.name}: {exc}")
+            def queue(pipe: Pipeline, rows: Sequence[WaitingRow], board: Board = board) -> None:
+                for row in rows:
+                    try:
+                        board.queue_update(pipe, *_change(row))
+                    except InvalidValue as exc:
+                        batch.left_out.append(f"board {board.name}: {exc}")
 
             for reply in _write_once(client, shard.tag.strip("{}"), batch.source, rows, queue):
                 if why := refusal(board, reply):
@@ -109,8 +112,12 @@ class BoardOutbox(Outbox):
         super().__init__(client, job, f"board {output.board}", BoardReceiver(output.boards, output.board))
         self.columns = output
 
-    def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
-        self.columns.give(row, faults, lambda change: self.put(pipe, row, msgspec.json.encode(change)))
+    def queue(self, pipe: Pipeline, rows: Sequence[OutputRow], faults: Faults) -> None:
+        values: list[str] = []
+        self.columns.give(
+            rows, faults, lambda *its: values.extend(self.entry(its[0], msgspec.json.encode(its[1]).decode()))
+        )
+        self.put(pipe, values)
 
 
 def _change(row: WaitingRow) -> Change:
@@ -118,7 +125,11 @@ def _change(row: WaitingRow) -> Change:
 
 
 def _write_once(
-    client: Redis, tag: str, source: str, rows: Sequence[WaitingRow], queue: Callable[[Pipeline, WaitingRow], None]
+    client: Redis,
+    tag: str,
+    source: str,
+    rows: Sequence[WaitingRow],
+    queue: Callable[[Pipeline, Sequence[WaitingRow]], None],
 ) -> list[Any]:
     """Put each row that the place with this hash tag does not have into one transaction; return the replies to `queue`.
 
@@ -129,9 +140,7 @@ def _write_once(
         pipe.watch(mark)  # type: ignore[no-untyped-call]
         taken = order(cast("bytes", pipe.get(mark) or b"0").decode())
         pipe.multi()
-        for row in rows:
-            if order(row.offset) > taken:
-                queue(pipe, row)
+        queue(pipe, [row for row in rows if order(row.offset) > taken])
         pipe.set(mark, rows[-1].offset, px=keys.TAKEN_MS)
         try:
             return list(pipe.execute(raise_on_error=False))[:-1]

@@ -48,6 +48,7 @@ from ....store import Pipeline, Redis, WatchError, transaction, while_full
 from ....store.lease import Lease, LeaseLost
 from ....store.offsets import following
 from ....store.pace import RECEIVER_WAIT
+from ....store.stream_entries import queue_entries
 from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
 from ...language.values import RowError
@@ -164,20 +165,26 @@ class Outbox(Sink):
         self.state_key = keys.delivery(job, output)
         self._limit = min(100, receiver.most_rows)
 
-    def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
-        try:
-            key = self.receiver.key(row)
-        except RowError as exc:
-            faults.report(ROW, f"a row for {self.output} is left out: {exc}", row)
-            return
-        json = encoded(row, faults)
-        if json is not None:
-            self.put(pipe, row, json, key)
+    def queue(self, pipe: Pipeline, rows: Sequence[OutputRow], faults: Faults) -> None:
+        values: list[str] = []
+        for row in rows:
+            try:
+                key = self.receiver.key(row)
+            except RowError as exc:
+                faults.report(ROW, f"a row for {self.output} is left out: {exc}", row)
+                continue
+            if (json := encoded(row, faults)) is not None:
+                values += self.entry(row, json, key or "")
+        self.put(pipe, values)
 
-    def put(self, pipe: Pipeline, row: OutputRow, json: bytes, key: str | None = None) -> None:
-        """Put a row into the outbox, as `json`."""
-        end = isoformat(row.time) if row.windowed else ""
-        pipe.xadd(self.key, {"i": row_id(self.job, row), "e": end, "r": json, "k": key or ""})
+    def entry(self, row: OutputRow, json: str, key: str = "") -> tuple[str, ...]:
+        """Return the values of a row's entry."""
+        return row_id(self.job, row), isoformat(row.time) if row.windowed else "", json, key
+
+    def put(self, pipe: Pipeline, values: Sequence[str]) -> None:
+        """Put entries, of the values of `entry`, into the task's transaction."""
+        if values:
+            queue_entries(pipe, self.key, ("i", "e", "r", "k"), values)
 
     def deliver(self, lease: Lease) -> int:
         """Send the next batch while `lease` is held; return how many rows were taken, 0 if none wait.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -19,8 +20,8 @@ class Sink(Protocol):
     partitions has no meaning.
     """
 
-    def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
-        """Put a row into the task's transaction. A row that can't be taken is reported as a fault; nothing is raised.
+    def queue(self, pipe: Pipeline, rows: Sequence[OutputRow], faults: Faults) -> None:
+        """Put rows into the task's transaction. One that can't be taken is reported as a fault; nothing is raised.
 
         It may only queue commands that write, since `pipe` is in MULTI: their replies come later, to `replied`.
         """
@@ -31,10 +32,10 @@ class Sink(Protocol):
             raise reply
 
 
-def encoded(row: OutputRow, faults: Faults) -> bytes | None:
+def encoded(row: OutputRow, faults: Faults) -> str | None:
     """Return a row's columns as JSON; None, with a fault, if they are nested too deeply."""
     try:
-        return to_json(row.columns)
+        return to_json(row.columns).decode()
     except RecursionError:
         faults.report(ROW, f"a row for {row.output} is nested too deeply to be written", row)
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import cast
 
 import msgspec
@@ -13,6 +13,7 @@ from ....hub.paging import wait_for_entry
 from ....store import Pipeline, Redis, while_full
 from ....store.offsets import OFFSET
 from ....store.scripts import OPENING
+from ....store.stream_entries import queue_entries
 from ...engine.engine import OutputRow
 from ...language.ticks import isoformat
 from ...operators.faults import Faults
@@ -98,14 +99,17 @@ class StreamOutput(Sink):
         self.redis.unlink(self.key)  # in another slot of a cluster; first, so that none are left if this process dies
         self.redis.eval(_DELETE, 1, keys.OUTPUTS, self.name)
 
-    def queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
-        json = encoded(row, faults)
-        if json is not None:
-            self.append(pipe, isoformat(row.time) if row.windowed else "", json)
+    def queue(self, pipe: Pipeline, rows: Sequence[OutputRow], faults: Faults) -> None:
+        values: list[str] = []
+        for row in rows:
+            if (json := encoded(row, faults)) is not None:
+                values += (isoformat(row.time) if row.windowed else "", json)
+        self.append(pipe, values)
 
-    def append(self, pipe: Pipeline, end: str, json: bytes) -> None:
-        """Put a row into a transaction; `end` is its window's, '' if no window made it."""
-        pipe.xadd(self.key, {"e": end, "r": json}, maxlen=self.maxlen, approximate=True)
+    def append(self, pipe: Pipeline, values: Sequence[str]) -> None:
+        """Put rows into a transaction; `values` has of each the end of its window, or '', and its JSON."""
+        if values:
+            queue_entries(pipe, self.key, ("e", "r"), values, self.maxlen)
 
     def read(self, after: str = "0", limit: int = 100) -> list[StoredRow]:
         """Return up to `limit` rows whose id is greater than `after`, oldest first. Raises `UnknownOutput`."""

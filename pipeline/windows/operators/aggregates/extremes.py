@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...expressions.casts import to_float
+from ...expressions.casts import to_comparable
 from ...language.values import Datetime, RowError, tagged, type_name
 from ...row import Evaluate, Row
 from .base import Aggregate
@@ -14,8 +14,9 @@ class Maximum(Aggregate):
     """The greatest value. NULL is ignored; it is NULL if all values are.
 
     Values of different types are ordered bit < number < datetime, and 1 before 1.0, so that there is only one answer.
-    Text is cast to FLOAT, as Stream Analytics does, and is an error if that fails. With `of_text`, for an argument that
-    is an explicit cast to nvarchar, texts are compared by code points.
+    Text is cast to FLOAT, as Stream Analytics does. If that fails, it is compared as the time that it has, and given as
+    it is; without one it is an error. With `of_text`, for an argument that is an explicit cast to nvarchar, texts are
+    compared by code points.
     """
 
     def __init__(self, of: Evaluate, of_text: bool = False) -> None:
@@ -25,6 +26,9 @@ class Maximum(Aggregate):
         if type(partial) is type(item):
             return item if item > partial else partial
         return item if partial is None else max(partial, item, key=_order)
+
+    def result(self, partial: Any) -> Any:
+        return partial[1] if type(partial) is tuple else partial
 
 
 class Minimum(Maximum):
@@ -45,7 +49,8 @@ def _comparable(of: Evaluate) -> Evaluate:
         if value is None or kind is int or kind is bool or kind is Datetime:
             return value
         if kind is str:
-            return to_float(value) + 0.0
+            read = to_comparable(value)
+            return (read, value) if type(read) is Datetime else read
         raise RowError(f"MAX and MIN take no {type_name(value)}")
 
     return item_of
@@ -59,4 +64,5 @@ def real(value: float) -> float:
 
 
 def _order(value: Any) -> tuple[Any, ...]:
-    return (*tagged(value), type(value) is float)
+    time, *text = value if type(value) is tuple else (value,)
+    return (*tagged(time), type(time) is float, *text)

@@ -6,6 +6,7 @@ from bisect import insort
 from collections.abc import Sequence
 from typing import Any
 
+from ...expressions.casts import to_comparable
 from ...language.values import DATETIME, NULL, NUMBER, Datetime, RowError, type_name
 from ...row import Evaluate, Row
 from .base import Aggregate
@@ -67,6 +68,8 @@ def ranked(order: Order, of: Evaluate | None) -> Evaluate:
 
     def item_of(row: Row) -> Any:
         value = column(row)
+        if type(value) is str:
+            value = to_comparable(value)
         kind = _KINDS.get(type(value))
         if kind is None:
             raise RowError(f"ORDER BY takes bigint, float and datetime, not {type_name(value)}: {value!r}")

@@ -1,0 +1,77 @@
+"""Queries that run, but may not mean what they seem to."""
+
+from __future__ import annotations
+
+import pytest
+
+from ..support.run import planned
+
+#: What is odd -> a query, and the place and the beginning of each warning.
+ODD = {
+    "an alias in WHERE": (
+        "SELECT x * 2 AS y FROM I WHERE y > 4",
+        ["1:32 y is here a column of I, and not what SELECT calls y"],
+    ),
+    "an alias in GROUP BY": (
+        "SELECT UPPER(x) AS k, COUNT(*) FROM I GROUP BY x, k, TumblingWindow(second, 1)",
+        ["1:51 k is here a column of I"],
+    ),
+    "an alias as the key of sessions": (
+        "SELECT x AS k, COUNT(*) FROM I GROUP BY x, SessionWindow(second, 1, 2) OVER (PARTITION BY k)",
+        ["1:91 k is here a column of I"],
+    ),
+    "a step that is not in FROM": (
+        "WITH s AS (SELECT * FROM I) SELECT s.x INTO a FROM s SELECT s.x INTO b FROM I",
+        ["1:61 s is not in this FROM, so that s.x is a property of I's column s"],
+    ),
+    "a hop longer than its window": (
+        "SELECT COUNT(*) FROM I GROUP BY HoppingWindow(second, 5, 10)",
+        ["1:33 the hop is longer than the window"],
+    ),
+    "one of several windows": (
+        "SELECT COUNT(*) FROM I GROUP BY Windows(TumblingWindow(second, 1), HoppingWindow(second, 5, 10))",
+        ["1:68 the hop is longer"],
+    ),
+}
+
+#: Queries that look like those, but mean what they say.
+FINE = {
+    "a column that is named like itself": "SELECT CAST(x AS bigint) AS x FROM I WHERE x > 1",
+    "a column that another item reads": "SELECT a AS b, b AS c FROM I WHERE b > 1",
+    "an alias after its source": "SELECT x * 2 AS y FROM I WHERE I.y > 4",
+    "an alias in HAVING": "SELECT COUNT(*) AS n FROM I GROUP BY TumblingWindow(second, 1) HAVING n > 1",
+    "a column that a step gives": "WITH s AS (SELECT x, y FROM I) SELECT x AS y FROM s WHERE y > 1",
+    "a record of a step, called like an input": "WITH s AS (SELECT I FROM I) SELECT I.x FROM s",
+    "a quoted column of a step": 'WITH s AS (SELECT x, "WA" FROM I) SELECT x FROM s WHERE x = "WA"',
+    "a quoted column on the left": 'SELECT x FROM I WHERE "y z" = 1',
+    "a hop as long as its window": "SELECT COUNT(*) FROM I GROUP BY HoppingWindow(second, 5, 5)",
+}
+
+
+@pytest.mark.parametrize(("query", "expected"), ODD.values(), ids=ODD)
+def test_what_is_odd_is_told_with_its_place(query: str, expected: list[str]) -> None:
+    found = [f"{warned.line}:{warned.column} {warned.message}" for warned in planned(query).warnings]
+
+    assert len(found) == len(expected)
+    assert all(one.startswith(beginning) for one, beginning in zip(found, expected, strict=True)), found
+
+
+@pytest.mark.parametrize("query", FINE.values(), ids=FINE)
+def test_what_is_fine_is_not_warned_of(query: str) -> None:
+    assert planned(query).warnings == ()
+
+
+def test_a_warning_shows_the_line() -> None:
+    text = "SELECT x * 2 AS y\nFROM I\nWHERE y > 4"
+    (warned,) = planned(text).warnings
+
+    assert str(warned) == f"warning: 3:7: {warned.message}"
+    assert str(warned.shown(text)) == f"{warned}\n  WHERE y > 4\n        ^"
+
+
+def test_columns_that_were_given_names_are_known() -> None:
+    query = (
+        "WITH s AS (SELECT a + 1, a, b AS c FROM I) SELECT COUNT(*) INTO o FROM s GROUP BY TumblingWindow(second, 1)"
+    )
+
+    assert planned(query).named == ("s.col1 = a + 1", "o.count = COUNT(*)")
