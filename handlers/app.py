@@ -75,9 +75,10 @@ def create_app(settings: Settings | None = None) -> App:
     )
     answer_unmatched(app)
     console.install(app)
+    largest = max(settings.max_send_bytes, settings.max_reference_bytes)
     app.layers.add("encoded slash", EncodedSlash, below="/boards/")
     app.layers.add("canonical path", CanonicalPath)
-    app.layers.add("unread body", UnreadBody, limit=settings.max_send_bytes * 5 // 4)  # as nginx.conf lets through
+    app.layers.add("unread body", UnreadBody, limit=largest * 5 // 4)  # as nginx.conf lets through
     keep_facts(app)
     app.layers.add("request id", RequestID)
     metrics.measure(app)

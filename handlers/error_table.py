@@ -24,14 +24,17 @@ from pipeline.errors import InvalidValue
 from pipeline.hub.group_registry import GroupExists, GroupInUse, UnknownGroup
 from pipeline.hub.namespace import HubBusy, HubExists, UnknownHub
 from pipeline.hub.stored_hub import UnknownPartition
+from pipeline.reference import ReferenceChanged, UnknownReference
+from pipeline.reference.text import InvalidReference
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import OutputInUse, OutputTaken, UnknownOutput
-from pipeline.windows.jobs.registry import JobExists, JobInUse, UnknownJob
+from pipeline.windows.jobs.registry import JobExists, JobInUse, ReferenceInUse, UnknownJob
 from pipeline.work.tasks import TaskEnded, TooManyTasks, UnknownTask
 
 PROBLEMS: dict[type[Exception], int] = {
     InvalidValue: 422,
     InvalidJob: 422,
+    InvalidReference: 422,
     UnknownBoard: 404,
     UnknownGroup: 404,
     UnknownHub: 404,
@@ -39,6 +42,7 @@ PROBLEMS: dict[type[Exception], int] = {
     UnknownMember: 404,
     UnknownOutput: 404,
     UnknownPartition: 404,
+    UnknownReference: 404,
     UnknownSegment: 404,
     UnknownTask: 404,
     BoardExists: 409,
@@ -51,9 +55,11 @@ PROBLEMS: dict[type[Exception], int] = {
     NoSample: 409,
     OutputInUse: 409,
     OutputTaken: 409,
+    ReferenceInUse: 409,
     TaskEnded: 409,
     WrongPlaces: 409,
     FeaturesChanged: 412,
+    ReferenceChanged: 412,
     ScoreChanged: 412,
     SettingsChanged: 412,
     StaleBoard: 503,

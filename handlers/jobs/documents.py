@@ -35,8 +35,12 @@ Seconds = Annotated[str | int, msgspec.Meta(description="As `5s`, `15m`, `24h` o
 
 
 class Reference(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """Over HTTP, `hash` is the name of a Redis hash that begins with `reference:`, and there are no files."""
+    """`name` is that of a table that was put to `/reference/{name}`, or `hash` a Redis hash, as `reference:devices`.
 
+    Over HTTP there are no files.
+    """
+
+    name: str | None = None
     hash: str | None = None
     field_column: str = FIELD_COLUMN
     file: str | None = None
@@ -46,12 +50,14 @@ class InputTable(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
     """A `hub`, or a `reference`, which is joined without a window. Only jobs in folders can read files.
 
     `partition_key` names the column that is to hold each event's partition key, if one is. The job reads the hub as its
-    own consumer group unless another is named.
+    own consumer group unless another is named. Bodies of events are JSON, or CSV whose values `delimiter` divides.
     """
 
     hub: str | None = None
     consumer_group: str | None = None
     partition_key: str | None = None
+    format: Literal["json", "csv"] = "json"
+    delimiter: Literal[",", ";", " ", "\t", "|"] = ","
     reference: Reference | None = None
     file: str | None = None
 

@@ -77,7 +77,8 @@ def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[t
     places = _places(made, _by_name(outputs, made.plan.outputs, "--output"))
     with ExitStack() as opened:
         events = {
-            name: EventFile(path) if project is None else project.event_file(name, path) for name, path in files.items()
+            name: EventFile(path, made.config.delimiter(name)) if project is None else project.event_file(name, path)
+            for name, path in files.items()
         }
         for file in events.values():
             opened.callback(file.close)

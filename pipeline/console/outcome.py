@@ -50,7 +50,7 @@ from ..windows.row import Row
 BEFORE, RECORDS, WINDOWS, ROWS = 1_000, 100, 500, 2_000
 
 _SKEW_MS = 5_000  # between the clocks of two servers
-_FOLLOWED = (nodes.Input, nodes.Select, nodes.Union, nodes.Window, nodes.Output)
+_FOLLOWED = (nodes.Input, nodes.Metadata, nodes.Select, nodes.Union, nodes.Window, nodes.Output)
 _PROCESSED = "eventprocessedutctime"
 
 
@@ -152,7 +152,7 @@ def _of_input(
     found: Outcome, plan: Plan, config: JobConfig, name: str, hub: Hub, stored: StoredEvent, faults: _Told
 ) -> None:
     inputs = InputRows(plan.streams, name, config.policies, faults)
-    reader = EventReader(plan.names)
+    reader = EventReader(plan.names, config.read_body(name), keeps_events=plan.reads_metadata)
     processed = from_unix_ms(stored.enqueued_ms)
     if any(stream.timestamp for stream in plan.streams if stream.input == name):
         faults.silent = True

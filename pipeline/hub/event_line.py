@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -159,6 +159,19 @@ def event_of(line: bytes) -> Line:
         if isinstance(exc, InvalidLine):
             raise
         raise InvalidLine(f"it is not the JSON of an event: {exc}") from exc
+
+
+def exported_event(metadata: Mapping[str, Any], partition: int, enqueued_ms: int) -> StoredEvent:
+    """Return what a line's `$event` says of its event; the body is b"" unless `$event` has it. Raises `InvalidLine`.
+
+    The offset is "" and the sequence number -1 where `$event` does not have them.
+    """
+    try:
+        known = _metadata(_to_json(metadata))
+    except ValueError as exc:
+        raise InvalidLine(f"{METADATA} is not what a hub has exported: {exc}") from exc
+    number = -1 if known.sequence_number is None else known.sequence_number
+    return StoredEvent(partition, number, known.offset or "", enqueued_ms, _event(known, b""))
 
 
 def _as_written(text: str) -> Line | None:

@@ -119,6 +119,13 @@ class Settings:
         "How large an event or a batch may be. For more than the default, raise `client_max_body_size` in nginx.conf "
         "as well.",
     )
+    max_reference_bytes: int = setting(
+        "WZ_MAX_REFERENCE_SIZE",
+        SEND_SIZE,
+        "16MiB",
+        "How large a table of reference data may be, as it is sent. For more than the default, raise "
+        "`client_max_body_size` in nginx.conf as well.",
+    )
     clock_tolerance: int = setting(
         "WZ_CLOCK_TOLERANCE",
         TOLERANCE,

@@ -4,8 +4,8 @@ The parser reads here what may be an argument, the planner and explain the kind 
 are similar and what to write instead, and docs/windows.md its lists. The code that computes a function is elsewhere,
 under its name in upper case: that of scalar functions in expressions/scalar/, of aggregates in
 operators/aggregates/calls.py, of analytic functions in operators/analytic.py, of windows in language/window_parser.py,
-of functions after APPLY in operators/elements.py, of system functions in planning/compiler.py. To add a function, add
-its entry and its code; a test checks that each has both. A window needs more than these two:
+of functions after APPLY in operators/elements.py, of system functions in planning/compiler.py and planning/metadata.py.
+To add a function, add its entry and its code; a test checks that each has both. A window needs more than these two:
 
     language/syntax.py        a class of its own, in `Window`
     language/parser.py        its grammar, in the head
@@ -26,6 +26,7 @@ from typing import Literal
 
 TIMESTAMP = "SYSTEM.TIMESTAMP"
 WINDOW = "SYSTEM.WINDOW"
+METADATA = "GETMETADATAPROPERTYVALUE"
 CAST = "CAST"
 TRY_CAST = "TRY_CAST"
 """Functions that parts of the language other than their own code must know, in upper case."""
@@ -151,6 +152,7 @@ _TABLE = (
     Function("GETTYPE", "scalar", "Records, any"),
     Function("JSON_PARSE", "scalar", "Records, any"),
     Function("NULLIF", "scalar", "Records, any", 2, 2),
+    Function("GetMetadataPropertyValue", "system", "Records, any", 2, 2),
     # Casts
     Function("CAST", "cast", "Casts"),
     Function("TRY_CAST", "cast", "Casts"),
@@ -172,11 +174,6 @@ _TABLE = (
     Function("ST_INTERSECTS", "unsupported", instead="BETWEEN of latitude and longitude"),
     Function("ST_OVERLAPS", "unsupported", instead="BETWEEN of latitude and longitude"),
     Function("ST_WITHIN", "unsupported", instead="BETWEEN of latitude and longitude"),
-    Function(
-        "GETMETADATAPROPERTYVALUE",
-        "unsupported",
-        instead="the columns `EventEnqueuedUtcTime`, `EventProcessedUtcTime` and `PartitionId`, which each event has",
-    ),
     # Functions of other SQLs, and a window that is not written as a function
     Function("SnapshotWindow", "foreign", instead="System.Timestamp()"),
     Function("CONVERT", "foreign", instead="CAST(... AS type)"),

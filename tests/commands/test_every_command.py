@@ -47,6 +47,7 @@ REDIS_ONLY = [
     ("hub", "deadletters", "list", "h"),
     ("job", "list"),
     ("job", "status"),
+    ("reference", "list"),
 ]
 
 
@@ -81,6 +82,7 @@ def test_what_signs_asks_for_a_key(tmp_path: object, monkeypatch: pytest.MonkeyP
 #: A job's folder, a file of events, and one that says which hubs there are to be.
 FILES = {
     "JOB": REPOSITORY / "jobs" / "context_reward",
+    "TABLE": REPOSITORY / "examples" / "toll_booths" / "registrations.csv",
     "LINES": REPOSITORY / "examples" / "toll_booths" / "entry.ndjson",
     "CONFIG": REPOSITORY / "tests" / "commands" / "Config.json",
 }
@@ -103,6 +105,7 @@ CALLS = [
         "hub deadletters redrive h --all",
         "hub deadletters drop h --all",
     ),
+    *("reference put t TABLE", "reference list", "reference show t", "reference delete t --yes"),
     *("job list", "job status", "job put JOB", "job stop j", "job start j", "job faults j", "job delete j --yes"),
     *(
         "rule add r --right Send",

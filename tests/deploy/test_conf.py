@@ -22,8 +22,11 @@ from deploy.up import DEPLOY
 from handlers.app import MAX_BULK_LENGTH, MAX_CONTENT_LENGTH
 from handlers.following import COMMENT, MAX_WAIT
 from handlers.readers import MAX_READERS
+from pipeline.settings import Settings
 
 from ..stack import PATIENCE, free_port, process
+
+MAX_REFERENCE = Settings().max_reference_bytes
 
 _UNITS = {"": 1, "s": 1, "k": 1024, "m": 1024**2}
 
@@ -151,7 +154,10 @@ def test_same_longest_line(gunicorn: dict[str, Any]) -> None:
     assert gunicorn["limit_request_field_size"] == buffer
 
 
-@pytest.mark.parametrize(("block", "limit"), [("http", MAX_CONTENT_LENGTH), ("location ~ ^/boards", MAX_BULK_LENGTH)])
+@pytest.mark.parametrize(
+    ("block", "limit"),
+    [("http", MAX_CONTENT_LENGTH), ("location ~ ^/boards", MAX_BULK_LENGTH), ("location ~ ^/reference", MAX_REFERENCE)],
+)
 def test_nginx_lets_bodies_through_that_the_app_refuses_in_its_own_words(block: str, limit: int) -> None:
     allowed = amount(nginx_setting("client_max_body_size", block))
 
@@ -161,7 +167,7 @@ def test_nginx_lets_bodies_through_that_the_app_refuses_in_its_own_words(block: 
 def test_nginx_tells_the_limits_that_the_app_has() -> None:
     said = re.findall(r'"(\d+) MiB";', (DEPLOY / "nginx.conf").read_text())
 
-    assert [int(mib) << 20 for mib in said] == [MAX_CONTENT_LENGTH, MAX_BULK_LENGTH]
+    assert [int(mib) << 20 for mib in said] == [MAX_CONTENT_LENGTH, MAX_BULK_LENGTH, MAX_REFERENCE]
 
 
 def test_the_scheme_is_believed_from_one_header_which_nginx_sets(gunicorn: dict[str, Any]) -> None:

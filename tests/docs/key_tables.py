@@ -5,6 +5,7 @@ from __future__ import annotations
 import pipeline.boards.keys
 import pipeline.console.keys
 import pipeline.hub.keys
+import pipeline.reference.keys
 import pipeline.store.keys
 import pipeline.windows.jobs.keys
 import pipeline.work.keys
@@ -15,6 +16,7 @@ MODULES = {
     "Hubs": pipeline.hub.keys,
     "Boards": pipeline.boards.keys,
     "Window jobs and their outputs": pipeline.windows.jobs.keys,
+    "Reference data": pipeline.reference.keys,
     "Tasks": pipeline.work.keys,
     "The console": pipeline.console.keys,
 }

@@ -55,6 +55,7 @@ def test_the_limits_are_those_of_the_configuration(gunicorn: dict[str, Any]) -> 
     assert {limit: row[0] for limit, row in table("## 9.").items()} == {
         "A body": size(MAX_CONTENT_LENGTH),
         "A bulk of a board's members or rewards": size(MAX_BULK_LENGTH),
+        "A table of reference data": size(Settings().max_reference_bytes),
         "The request line": buffer,
         "A header": buffer,
         "Headers of a request": str(gunicorn["limit_request_fields"]),

@@ -26,7 +26,6 @@ NOT_ANSWERED = {
     "InvalidFile",
     "InvalidLine",
     "InvalidLines",
-    "InvalidReference",
     "InvalidSetting",
     "NoDemo",
     "NoMemoryForDeadLetter",

@@ -9,7 +9,7 @@ import pytest
 from pipeline.windows.expressions.scalar import SCALAR_FUNCTIONS
 from pipeline.windows.expressions.scalar.binding import anything, strict
 from pipeline.windows.expressions.scalar.dates import PARTS
-from pipeline.windows.functions import CAST, FUNCTIONS, TIMESTAMP, TRY_CAST, WINDOW, Function, Kind, kind_of
+from pipeline.windows.functions import CAST, FUNCTIONS, METADATA, TIMESTAMP, TRY_CAST, WINDOW, Function, Kind, kind_of
 from pipeline.windows.language import parser
 from pipeline.windows.language.ticks import TICKS_PER_SECOND
 from pipeline.windows.language.time_units import LIMIT_UNITS, TIME_UNITS, UNITS, WINDOW_UNITS, TimeUnit
@@ -32,7 +32,7 @@ def test_each_function_has_code_and_each_code_an_entry() -> None:
     assert names_of("aggregate") == set(calls.AGGREGATES)
     assert names_of("analytic") == set(ANALYTIC)
     assert names_of("window") == {*WINDOWS, "WINDOW", "WINDOWS"}
-    assert names_of("system") == {TIMESTAMP, WINDOW}
+    assert names_of("system") == {METADATA, TIMESTAMP, WINDOW}
     assert names_of("applied") == set(APPLIED)
     assert names_of("cast") == {CAST, TRY_CAST}
 

@@ -174,6 +174,10 @@ class Engine:
                 yield self._output(node)
             case nodes.Select():
                 yield self._each(place, _select(node, self._plan, self._faults))
+            case nodes.Metadata():
+                yield self._each(
+                    place, _kept(lambda rows: [_described(row, node.values) for row in rows], self._faults)
+                )
             case nodes.ReferenceJoin():
                 pairs = self._reference_join(node).pairs
                 yield self._each(place, lambda rows: [pair for row in rows for pair in pairs(row)])
@@ -266,9 +270,13 @@ def _branch(place: int) -> Callable[[Sequence[Row]], Sequence[Row]]:
 def _select(node: nodes.Select, plan: Plan, faults: Faults) -> Callable[[Sequence[Row]], Sequence[Row]]:
     where = None if node.where is None else node.where.evaluate
     project = None if node.items is None else projection(node.items, plan.names)
-    work = _work(where, project)
+    return _kept(_work(where, project), faults)
 
-    def select(rows: Sequence[Row]) -> Sequence[Row]:
+
+def _kept(work: Callable[[Sequence[Row]], list[Row]], faults: Faults) -> Callable[[Sequence[Row]], list[Row]]:
+    """Return what works on rows, and leaves out those for which `work` raises `RowError`: they are faults."""
+
+    def kept(rows: Sequence[Row]) -> list[Row]:
         try:
             return work(rows)
         except RowError:  # rare: find out which row failed, and keep the others
@@ -280,7 +288,13 @@ def _select(node: nodes.Select, plan: Plan, faults: Faults) -> Callable[[Sequenc
                     faults.report(ROW, exc, row)
             return given
 
-    return select
+    return kept
+
+
+def _described(row: Row, values: Sequence[Evaluate]) -> Row:
+    """Return a row with values that are computed of its event, and without the event."""
+    plain = Row(row.columns, row.time, row.arrival)
+    return Row((plain, *[value(row) for value in values]), row.time, row.arrival)
 
 
 def _work(where: Evaluate | None, project: Project | None) -> Callable[[Sequence[Row]], list[Row]]:

@@ -40,7 +40,7 @@ def rows_of(
     value that differs when the event is read again after a crash. Raises `InputError`.
     """
     time = from_unix_ms(stored.enqueued_ms)
-    added = _added(stored.partition, time, processed)
+    added = added_columns(stored.partition, time, processed)
     event = stored if keeps_event else None
     rows = []
     for place, record in enumerate(read(stored.event.body)):
@@ -51,7 +51,8 @@ def rows_of(
     return rows
 
 
-def _added(partition: int, time: int, processed: int) -> dict[str, Any]:
+def added_columns(partition: int, time: int, processed: int) -> dict[str, Any]:
+    """Return the columns that a hub adds; `time` is the arrival, and both times are in ticks."""
     return {
         "EventProcessedUtcTime": Datetime(processed),
         "PartitionId": partition,
@@ -118,7 +119,7 @@ class EventReader:
             if when != (stored.enqueued_ms, stored.partition):
                 when = stored.enqueued_ms, stored.partition
                 time = from_unix_ms(stored.enqueued_ms)
-                added = _added(stored.partition, time, processed)
+                added = added_columns(stored.partition, time, processed)
             record |= added
             columns = record if is_as_spelt else self._names.mapping(record)
             arrival = (stored.partition, stored.sequence_number, 0)
@@ -132,7 +133,7 @@ class EventReader:
         """
         if type(record) is not dict or any(len(name) in _LENGTHS and name.lower() in _ADDED for name in record):
             return None
-        whole = record | _added(0, 0, 0)
+        whole = record | added_columns(0, 0, 0)
         is_as_spelt = self._names.mapping(whole) is whole
         if len(self._shapes) < _SHAPES:
             self._shapes[tuple(record)] = is_as_spelt

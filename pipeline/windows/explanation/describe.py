@@ -27,6 +27,8 @@ def describe(place: int, plan: Plan) -> Described:
             return _select(node, plan)
         case nodes.Window():
             return _window(node)
+        case nodes.Metadata():
+            return f"{node.step}: {_listed(node.calls)}", ()
         case nodes.Analytic():
             return f"{node.step}: {_listed(node.calls)}", tuple(_memory(node))
         case nodes.Join():
@@ -81,7 +83,7 @@ def _rendered(value: Compiled, source: Node) -> str:
         match source:
             case nodes.Window(keys=keys, calls=calls):
                 return [*(key.expression for key in keys), *calls][part.place[-1]]
-            case nodes.Analytic(calls=calls):
+            case nodes.Analytic(calls=calls) | nodes.Metadata(calls=calls) if len(part.place) == 1:
                 return calls[part.place[-1] - 1]
         return None
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from ...boards import Boards
 from ...hub.namespace import Hubs
 from ...hub.share import BEAT, TTL, Share
+from ...reference.text import InvalidReference
 from ...store import OUTAGES, OutOfMemoryError, Redis
 from ...store.lease import LeaseLost
 from ...store.outage_log import outages
@@ -26,7 +27,6 @@ from .opening import open_job
 from .outputs.outbox import Outbox
 from .record import NEVER, Restart
 from .stages import MergingTask, PartitionTask
-from .tables import InvalidReference
 from .task import StageTask, Superseded
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,7 @@ class Job:
         self._is_begun = False
         self._is_superseded = False
         self._refresh_at = time.monotonic() + REFRESH
+        self._stale: set[str] = set()  # reference data that could not be read again
 
     @classmethod
     def of(
@@ -87,8 +88,8 @@ class Job:
     ) -> Job:
         """Make a job, and declare its outputs. Files are in `folder`; without a folder, the job may not use files.
 
-        `client` is that of the hubs. `pacing` overrides the settings of job.toml; `beat` and `ttl` are seconds. Raises
-        `InvalidJob` or `OutputTaken`.
+        `client` has the reference data; all else is where the hubs are. `pacing` overrides the settings of job.toml;
+        `beat` and `ttl` are seconds. Raises `InvalidJob` or `OutputTaken`.
         """
         opened, config = open_job(name, definition, client, hubs, boards or Boards(client), folder, pacing)
         return cls(opened, config.start, beat, ttl, restart)
@@ -191,6 +192,11 @@ class Job:
             except InvalidReference as exc:
                 logger.error("job %s: the reference data %s stays as it was: %s", self.name, name, exc)
                 self.opened.reports.error(name, str(exc), self._now())
+                self._stale.add(name)
+            else:
+                if name in self._stale:
+                    self._stale.remove(name)
+                    self.opened.client.hdel(self.opened.reports.errors_key, name)
 
     def _now(self) -> int:
         return from_unix_ms(self.opened.readers[0].group.hub.clock_ms())

@@ -13,12 +13,13 @@
     hub = "events"
     consumer_group = "windows"     the job's own, job:NAME, is the default
     partition_key = "eventid"      the column that has the partition key of each event, if there is one
+    format = "json"                how bodies are written, or "csv", with delimiter = ",", ";", " ", "\\t" or "|"
 
     [inputs.Archive]
     file = "events.ndjson"         NDJSON, CSV or Parquet, beside job.toml; for `wz job run` and `wz job test`
 
     [inputs.Actions]
-    reference = { file = "actions.csv" }      or { hash = "actions" }: data that is joined without a window
+    reference = { name = "actions" }   or { file = "actions.csv" }, { hash = "actions" }: data joined without a window
 
     [outputs.OutputWindow]         each name after INTO; its type is stream, board, hub, file or webhook
     type = "stream"
@@ -48,6 +49,7 @@ import msgspec
 
 from ...errors import InvalidValue, PipelineError
 from ...units import milliseconds
+from ..engine.bodies import Delimiter, Format, ReadBody, json_records, read_body
 from ..engine.event_times import TimePolicies
 from ..language.ticks import TICKS_PER_SECOND, isoformat, parse
 from ..language.tokens import At
@@ -90,24 +92,34 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class HubInput(_Table, frozen=True):
-    """`consumer_group` is None for the job's own. `partition_key` is the column with the events' key, if known."""
+class _Events(_Table, frozen=True, kw_only=True):
+    """`partition_key` is the column with the events' key, if known. `delimiter` is for CSV."""
+
+    partition_key: str | None = None
+    format: Format = "json"
+    delimiter: Delimiter = ","
+
+
+class HubInput(_Events, frozen=True):
+    """`consumer_group` is None for the job's own."""
 
     hub: str
     consumer_group: str | None = None
-    partition_key: str | None = None
 
 
-class FileInput(_Table, frozen=True):
-    """A file beside job.toml, for runs over files. `partition_key` is as in `HubInput`; only explain uses it."""
+class FileInput(_Events, frozen=True):
+    """A file beside job.toml, for runs over files. Its name tells its format; `format` is for bodies in an export."""
 
     file: str
-    partition_key: str | None = None
 
 
 class ReferenceData(_Table, frozen=True):
-    """`file` is a JSON or CSV file beside job.toml, `hash` a key of Redis. One of them must be set; see tables.py."""
+    """`name` is that of a PUT, `file` a JSON or CSV file beside job.toml, `hash` a key of Redis; see tables.py.
 
+    One of them must be set.
+    """
+
+    name: str | None = None
     file: str | None = None
     hash: str | None = None
     field_column: str = FIELD_COLUMN
@@ -201,9 +213,17 @@ class JobConfig(msgspec.Struct, frozen=True):
     @property
     def partition_keys(self) -> Mapping[str, str | None]:
         """For each input the column with its events' partition key, None if unknown."""
-        return {
-            name: table.partition_key for name, table in self.inputs.items() if not isinstance(table, ReferenceInput)
-        }
+        return {name: table.partition_key for name, table in self.inputs.items() if isinstance(table, _Events)}
+
+    def read_body(self, name: str) -> ReadBody:
+        """Return the function that reads the bodies of an input's events."""
+        table = self.inputs[name]
+        return read_body(table.format, table.delimiter) if isinstance(table, _Events) else json_records
+
+    def delimiter(self, name: str) -> Delimiter:
+        """Return what divides the values of an input's CSV."""
+        table = self.inputs[name]
+        return table.delimiter if isinstance(table, _Events) else ","
 
 
 def config_of(document: Mapping[str, Any], path: Path) -> JobConfig:
@@ -314,8 +334,14 @@ class _Reader:
         if len(kinds) != 1:
             raise self._error(place, f"[{place}]: write one of hub, file and reference")
         made = self._convert(table, _INPUTS[kinds.pop()], place)
-        if isinstance(made, ReferenceInput) and (made.reference.file is None) == (made.reference.hash is None):
-            raise self._error(place, f"[{place}]: a reference is {{ file = ... }} or {{ hash = ... }}")
+        if isinstance(made, ReferenceInput):
+            its = made.reference
+            if [its.name, its.file, its.hash].count(None) != 2:
+                raise self._error(
+                    place, f"[{place}]: a reference is {{ name = ... }}, {{ file = ... }} or {{ hash = ... }}"
+                )
+        if isinstance(made, HubInput) and made.format != "csv" and made.delimiter != ",":
+            raise self._error(f"{place}.delimiter", f'[{place}]: a delimiter is for CSV: write format = "csv" as well')
         return made
 
     def _boards(self) -> list[tuple[str, BoardConfig]]:

@@ -14,6 +14,7 @@ from ...errors import InvalidValue
 from ...hub.consumer_group import ConsumerGroup
 from ...hub.group_registry import ConsumerGroups, UnknownGroup
 from ...hub.namespace import Hubs, UnknownHub
+from ...reference.text import InvalidReference
 from ...store import Redis
 from ..language.render import render
 from ..operators.reference import Table
@@ -25,7 +26,7 @@ from .opened import HubReader, OpenedJob, Pacing
 from .outputs import Sink, open_outputs
 from .prepare import Prepared, prepare
 from .reports import Reports
-from .tables import FileTable, HashTable, InvalidReference
+from .tables import FileTable, HashTable, PutTable
 
 #: Is increased when states and exchanges that were saved before can't be read any more.
 FORMAT = 2
@@ -42,7 +43,8 @@ def open_job(
 ) -> tuple[OpenedJob, JobConfig]:
     """Return what the tasks of a job have in common, and the job's settings; declare its outputs.
 
-    `client` is that of the hubs. `pacing` is used instead of what job.toml says. Raises `InvalidJob` or `OutputTaken`.
+    `client` has the reference data; all else is where the hubs are. `pacing` is used instead of what job.toml says.
+    Raises `InvalidJob` or `OutputTaken`.
     """
     path = folder or Path(name)
     config_path = path / "job.toml"
@@ -62,9 +64,9 @@ def open_job(
         stages=tuple(filter(None, (layout.partitioned, layout.merging))),
         readers=readers,
         tables=reference_tables(config, client, folder, config_path),
-        sinks=_sinks(name, config, client, hubs, boards, folder, config_path),
-        client=client,
-        reports=Reports(client, name),
+        sinks=_sinks(name, config, hubs, boards, folder, config_path),
+        client=hubs.redis,
+        reports=Reports(hubs.redis, name),
         policies=config.policies,
         pacing=pacing or Pacing(snapshot_seconds=config.snapshot_seconds),
         faults=config.faults,
@@ -76,7 +78,9 @@ def _version(prepared: Prepared, readers: Sequence[HubReader]) -> str:
     """Return the version of a job: it changes if checkpoints get another meaning, but not with spaces or comments."""
     keys = sorted(prepared.config.partition_keys.items())
     hubs = [reader.source(reader.partitions) for reader in readers]
-    meaning = [FORMAT, render(prepared.query), keys, hubs, *filter(None, [prepared.config.functions])]
+    inputs = sorted(prepared.config.inputs.items())
+    csv = [(name, table.delimiter) for name, table in inputs if isinstance(table, HubInput) and table.format == "csv"]
+    meaning = [FORMAT, render(prepared.query), keys, hubs, *filter(None, [prepared.config.functions, csv])]
     return hashlib.sha256(msgspec.json.encode(meaning)).hexdigest()
 
 
@@ -98,8 +102,10 @@ def hub_reader(job: str, name: str, config: JobConfig, hubs: Hubs, path: Path) -
     try:
         hub = hubs[table.hub]
         if table.consumer_group is None:
-            return HubReader(name, ConsumerGroup(hub, group_of(job)))
-        return HubReader(name, ConsumerGroups(hub).reader(table.consumer_group))
+            group = ConsumerGroup(hub, group_of(job))
+        else:
+            group = ConsumerGroups(hub).reader(table.consumer_group)
+        return HubReader(name, group, config.read_body(name))
     except (UnknownHub, UnknownGroup) as exc:
         raise InvalidJob(path, f"[{field}]: {exc}", field) from exc
 
@@ -112,10 +118,14 @@ def reference_tables(config: JobConfig, client: Redis, folder: Path | None, path
             continue
         field = f"inputs.{name}"
         try:
-            if table.reference.hash is not None:
+            if table.reference.name is not None:
+                tables[name] = PutTable(client, table.reference.name)
+            elif table.reference.hash is not None:
                 tables[name] = HashTable(client, table.reference.hash, table.reference.field_column)
             elif folder is None:
-                raise InvalidReference("a job made over HTTP can't read a file; write { hash = ... }, a hash of Redis")
+                raise InvalidReference(
+                    "a job made over HTTP can't read a file: PUT it to /reference/NAME, and write { name = ... }"
+                )
             else:
                 tables[name] = FileTable(folder.resolve() / str(table.reference.file))
         except InvalidReference as exc:
@@ -126,13 +136,12 @@ def reference_tables(config: JobConfig, client: Redis, folder: Path | None, path
 def _sinks(
     name: str,
     config: JobConfig,
-    client: Redis,
     hubs: Hubs,
     boards: Boards,
     folder: Path | None,
     path: Path,
 ) -> Mapping[str, Sequence[Sink]]:
     try:
-        return open_outputs(name, config, client, hubs, boards, folder)
+        return open_outputs(name, config, hubs, boards, folder)
     except InvalidValue as exc:
         raise InvalidJob(path, str(exc), exc.field) from exc

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -14,6 +14,7 @@ from ...boards import Boards
 from ...errors import PipelineError
 from ...hub.namespace import Hubs
 from ...hub.share import BEAT
+from ...reference import References
 from ...store import Pipeline, Redis, WatchError, transaction, while_full
 from ...store.clock import clock_ms
 from ..language.ticks import from_unix_ms, isoformat
@@ -49,6 +50,10 @@ class JobInUse(PipelineError):
     """The job can't be deleted, because a worker runs it from its folder."""
 
 
+class ReferenceInUse(PipelineError):
+    """The reference data can't be deleted, because a job joins it."""
+
+
 class JobProgress(NamedTuple):
     """`status` is None until a worker has begun the job; `deliveries` are those of the outputs outside Redis.
 
@@ -73,7 +78,7 @@ class JobRegistry:
     """
 
     def __init__(self, client: Redis, hubs: Hubs, boards: Boards | None = None) -> None:
-        """`client` is of what belongs to neither hubs nor boards. Jobs, with their outputs, are where the hubs are."""
+        """`client` is of what belongs to neither hubs nor boards, as reference data. Jobs are where the hubs are."""
         self.server = client
         self.redis = hubs.redis
         self.hubs = hubs
@@ -113,6 +118,17 @@ class JobRegistry:
                     path, f"[{field}]: the name of a hash that is joined must begin with {REFERENCES}", field
                 )
 
+    def delete_reference(self, name: str, expected: Collection[str] | None = None) -> None:
+        """Delete reference data that was put. Raises what `References.delete` does, and `ReferenceInUse`."""
+
+        def check() -> None:
+            for job, record in self.all().items():
+                tables = record.definition.document.get("inputs", {}).values()
+                if name in [table["reference"].get("name") for table in tables if table.get("reference")]:
+                    raise ReferenceInUse(f"the job {job!r} joins {name!r}: change or delete the job first")
+
+        References(self.server).delete(name, expected, check)
+
     def load(self, folder: Path, beat: float = BEAT) -> Job:
         """Make the job of a worker's folder, and record it.
 
@@ -136,7 +152,7 @@ class JobRegistry:
         beat: float = BEAT,
         restart: Restart = NEVER,
     ) -> Job:
-        return Job.of(name, definition, self.redis, self.hubs, self.boards, folder, beat=beat, restart=restart)
+        return Job.of(name, definition, self.server, self.hubs, self.boards, folder, beat=beat, restart=restart)
 
     # -- what a worker says of the jobs that it finds ---------------------------------------------------------------
 

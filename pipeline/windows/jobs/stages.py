@@ -36,7 +36,7 @@ class PartitionTask(StageTask):
                 reader.group.hub,
                 self.partition,
                 InputRows(plan.streams, reader.input, self.opened.policies, faults),
-                EventReader(plan.names),
+                EventReader(plan.names, reader.read, keeps_events=plan.reads_metadata),
                 faults,
             )
             for reader in self._readers

@@ -1,33 +1,35 @@
-"""Reference data from files and from Redis.
+"""Reference data as a job's tables: files, a hash of Redis, or what was put (pipeline/reference).
 
 After a crash a job gives the same rows again only if its tables have the same content as before. This is so for files
-that are not changed, and for versions in separate files that exist before their time comes. A hash in Redis has no
-history: rows that are read again after a crash are joined with its content at that time.
+that are not changed, for versions in separate files that exist before their time comes, and for what was put. A hash in
+Redis has no history: rows that are read again after a crash are joined with its content at that time.
 """
 
 from __future__ import annotations
 
-import csv
 import glob
-import io
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from time import monotonic
+from typing import Any, Generic, TypeVar, cast
 
-import msgspec
-
-from ...errors import PipelineError
+from ...reference import LEAD_MS, References
+from ...reference.text import InvalidReference, record_of, records_of
 from ...store import Redis, ResponseError
-from ..language.ticks import BEGINNING, TICKS_PER_SECOND
-from ..operators.reference import Version
+from ..language.ticks import BEGINNING, TICKS_PER_SECOND, from_unix_ms, isoformat
+from ..language.values import fits
+from ..operators.reference import NoVersion, Version
 from .job_toml import FIELD_COLUMN
+
+K = TypeVar("K")
 
 _CACHED = 2  # versions
 
-_decode = msgspec.json.Decoder().decode
+#: Seconds between two looks for versions of a table, while events come for which none can be known yet.
+_LOOK = 1.0
 
 #: The patterns of {date} and {time} in a path: 2024-05-01 or 2024/05/01, and 10-30 or 10.
 _DATES = ("[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]", "[0-9][0-9][0-9][0-9]/[0-9][0-9]/[0-9][0-9]")
@@ -36,18 +38,45 @@ _DATE = r"(?P<year>\d{4})[-/](?P<month>\d\d)[-/](?P<day>\d\d)"
 _TIME = r"(?P<hour>\d\d)(?:-(?P<minute>\d\d))?"
 
 
-class InvalidReference(PipelineError):
-    """Reference data can't be read."""
+def read_table(body: bytes, is_csv: bool, where: str = "") -> list[dict[str, Any]]:
+    """Return the rows of a text, as `records_of` does, if the language has all of their values."""
+    rows = records_of(body, is_csv, where)
+    if not is_csv and not fits(rows, body):
+        raise InvalidReference(f"{where or 'the text'} is nested too deeply, or has an integer of more than 64 bits")
+    return rows
 
 
-class FileTable:
+class _Versions(Generic[K]):
+    """Versions of a table, each valid from a time until that of the next; `_starts` has these, in ticks, in order."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._starts: Sequence[tuple[int, K]] = ()
+        self._versions: dict[K, Version] = {}
+
+    def version_at(self, time: int) -> Version:
+        place = bisect_right(self._starts, time, key=lambda start: start[0]) - 1
+        if place < 0:
+            raise NoVersion(f"the reference data {self._name} has no version for {isoformat(time)}")
+        return self._version(self._starts[place][1])
+
+    def _version(self, key: K) -> Version:
+        version = self._versions.get(key)
+        if version is None:
+            while len(self._versions) >= _CACHED:
+                del self._versions[next(iter(self._versions))]
+            version = self._versions[key] = Version(self._read(key))
+        return version
+
+    def _read(self, key: K) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+
+class FileTable(_Versions[Path]):
     """A JSON or CSV file, or a sequence of them with {date} and maybe {time} in their names, as in Stream Analytics.
 
-    JSON is one array of objects, or an object on each line. CSV has the names in its first line, and all of its values
-    are text. Both are UTF-8.
-
     A single file is valid for all times, and is read once. Each file of a sequence is valid for events from its time
-    (UTC) on, until that of the next file; before the first file there is no data. `refresh` finds new files.
+    (UTC) on, until that of the next file. `refresh` finds new files.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,15 +84,10 @@ class FileTable:
         name = str(path)
         if name.count("{date}") > 1 or name.count("{time}") > name.count("{date}"):
             raise InvalidReference(f"{path}: a path has one {{date}}, and then maybe one {{time}}")
+        super().__init__(name)
         self._path = path
-        self._starts: list[tuple[int, Path]] = []
-        self._versions: dict[Path, Version] = {}
         self.refresh()
         self._version(self._starts[-1][1])  # to find out at the start if it can't be read
-
-    def version_at(self, time: int) -> Version:
-        place = bisect_right(self._starts, time, key=lambda start: start[0]) - 1
-        return _EMPTY if place < 0 else self._version(self._starts[place][1])
 
     def refresh(self) -> None:
         starts = sorted(_starts(self._path)) if "{date}" in str(self._path) else [(BEGINNING, self._path)]
@@ -71,13 +95,50 @@ class FileTable:
             raise InvalidReference(f"there is no file {self._path} with reference data")
         self._starts = starts
 
-    def _version(self, path: Path) -> Version:
-        version = self._versions.get(path)
-        if version is None:
-            while len(self._versions) >= _CACHED:
-                del self._versions[next(iter(self._versions))]
-            version = self._versions[path] = Version(_read(path))
-        return version
+    def _read(self, key: Path) -> list[dict[str, Any]]:
+        try:
+            body = key.read_bytes()
+        except OSError as exc:
+            raise InvalidReference(f"{key} can't be read: {exc}") from exc
+        return read_table(body, key.suffix.lower() == ".csv", str(key))
+
+
+class PutTable(_Versions[str]):
+    """Reference data that was put. Each version holds for events from its time on.
+
+    What is put gets a time at least `LEAD_MS` ahead, so what was read at a time of Redis knows all versions up to
+    `LEAD_MS` after it. For later events it is read again. So an event is always joined with the same version, unless
+    its own time is more than `LEAD_MS` ahead of the clock.
+    """
+
+    def __init__(self, client: Redis, name: str) -> None:
+        """Raises `InvalidReference` if nothing was put by this name."""
+        super().__init__(name)
+        self._references = References(client)
+        self._known_to = BEGINNING
+        self._look_at = 0.0  # time.monotonic()
+        self.refresh()
+
+    def version_at(self, time: int) -> Version:
+        if time > self._known_to and monotonic() >= self._look_at:
+            self.refresh()
+        return super().version_at(time)
+
+    def refresh(self) -> None:
+        self._look_at = monotonic() + _LOOK
+        found, now = self._references.find(self._name)
+        if found is None:
+            raise InvalidReference(f"there is no reference data {self._name!r}: PUT /reference/{self._name} first")
+        starts = [BEGINNING if each.valid_from is None else from_unix_ms(each.valid_from) for each in found.versions]
+        self._starts = [(start, each.id) for start, each in zip(starts, found.versions, strict=True)]
+        self._known_to = from_unix_ms(now + LEAD_MS)
+
+    def _read(self, key: str) -> list[dict[str, Any]]:
+        rows = self._references.rows(key)
+        if rows is None:
+            self._known_to = BEGINNING
+            raise InvalidReference(f"a version of {self._name} was dropped before it was read")
+        return rows
 
 
 class HashTable:
@@ -88,12 +149,12 @@ class HashTable:
     """
 
     def __init__(self, client: Redis, key: str, field_column: str = FIELD_COLUMN) -> None:
-        """Raises `InvalidReference` if the hash can't be read. A hash that doesn't exist has no rows."""
+        """Raises `InvalidReference` if the hash can't be read, or if there is none."""
         self._redis = client
         self._key = key
         self._field_column = field_column
         self._raw: Mapping[bytes, bytes] | None = None
-        self._version = _EMPTY
+        self._version = Version()
         self.refresh()
 
     def version_at(self, time: int) -> Version:
@@ -104,13 +165,16 @@ class HashTable:
             raw = cast("dict[bytes, bytes]", self._redis.hgetall(self._key))
         except ResponseError as exc:
             raise InvalidReference(f"{self._key} is not a hash: {exc}") from exc
+        if not raw:
+            database = self._redis.get_connection_kwargs().get("db", 0)
+            raise InvalidReference(f"there is no hash {self._key} in database {database}: HSET a row of it first")
         if raw != self._raw:
             self._version = Version([self._record(field, raw[field]) for field in sorted(raw)])
             self._raw = raw
 
     def _record(self, field: bytes, value: bytes) -> dict[str, Any]:
         where = f"{field.decode(errors='replace')} of the hash {self._key}"
-        record = _record(value, where)
+        record = record_of(value, where)
         try:
             name = field.decode()
         except UnicodeDecodeError as exc:
@@ -118,51 +182,6 @@ class HashTable:
         return {name: value for name, value in record.items() if name.lower() != self._field_column.lower()} | {
             self._field_column: name
         }
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise InvalidReference(f"{path} can't be read: {exc}") from exc
-    if path.suffix.lower() == ".csv":
-        return _csv(text, path)
-    if not text.lstrip().startswith("["):
-        lines = enumerate(text.split("\n"), 1)
-        return [_record(line, f"{path}, line {number}") for number, line in lines if line.strip()]
-    records = _json(text, str(path))
-    if all(type(record) is dict for record in records):
-        return cast("list[dict[str, Any]]", records)
-    raise InvalidReference(f"{path} holds something that is not a JSON object")
-
-
-def _csv(text: str, path: Path) -> list[dict[str, Any]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        names = next(reader, [])
-        records = []
-        for values in reader:
-            if len(values) > len(names):
-                raise InvalidReference(f"{path}, line {reader.line_num}: more values than names in the first line")
-            if values:  # an empty line has none
-                records.append(dict(zip(names, values, strict=False)))
-    except csv.Error as exc:
-        raise InvalidReference(f"{path}, line {reader.line_num}: {exc}") from exc
-    return records
-
-
-def _record(text: str | bytes, where: str) -> dict[str, Any]:
-    record = _json(text, where)
-    if type(record) is not dict:
-        raise InvalidReference(f"{where} is not a JSON object")
-    return record
-
-
-def _json(text: str | bytes, where: str) -> Any:
-    try:
-        return _decode(text)
-    except (ValueError, RecursionError) as exc:
-        raise InvalidReference(f"{where} is not JSON: {exc}") from exc
 
 
 def _starts(pattern: Path) -> Iterable[tuple[int, Path]]:
@@ -188,6 +207,3 @@ def _starts(pattern: Path) -> Iterable[tuple[int, Path]]:
 
 def _filled(pattern: str, escape: Callable[[str], str], date: str, time: str) -> str:
     return pattern.replace(escape("{date}"), date).replace(escape("{time}"), time)
-
-
-_EMPTY = Version()

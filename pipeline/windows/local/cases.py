@@ -74,7 +74,7 @@ def run_case(job: LocalJob, case: Path, unseen: Unseen | None = None) -> Outcome
         rows[row.output].append(to_json(row.columns))
 
     with ExitStack() as opened:
-        events = {name: EventFile(path) for name, path in files.items()}
+        events = {name: EventFile(path, job.config.delimiter(name)) for name, path in files.items()}
         for file in events.values():
             opened.callback(file.close)
         summary = run(job, events, job.tables(tables), write, unseen=unseen)

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from ...hub.event_line import METADATA
-from ..engine.bodies import InputError, json_records
+from ...hub.event import StoredEvent
+from ...hub.event_line import METADATA, InvalidLine, exported_event
+from ..engine.bodies import InputError, ReadBody, json_records
 from ..engine.engine import Engine, Given
 from ..engine.event_times import TimePolicies
-from ..engine.input_rows import InputRows, pop_added
+from ..engine.input_rows import InputRows, added_columns, pop_added
 from ..expressions.casts import to_datetime
-from ..language.ticks import BEGINNING, END, isoformat
-from ..language.values import Datetime, RowError
+from ..language.ticks import BEGINNING, END, isoformat, to_unix_ms
+from ..language.values import RowError
 from ..operators.faults import EVENT_TIME, INPUT, Faults
 from ..planning.nodes import Plan
 from ..row import Row
@@ -29,7 +30,7 @@ class Replay:
     An event arrives at its EventEnqueuedUtcTime, in the partition of its PartitionId (0 if it has none); `SELECT *`
     writes both. An event without the first arrives at the latest TIMESTAMP BY time so far. So no event is early, and
     one that is out of order is late by that much. EventProcessedUtcTime is the event's own, or its arrival, so that a
-    replay gives the same rows each time. A file of `wz hub export` has `$event` as well, of which a query sees nothing.
+    replay gives the same rows each time. A file of `wz hub export` has `$event` as well: what is beside the body.
     """
 
     def __init__(
@@ -39,9 +40,10 @@ class Replay:
         file: EventFile,
         policies: TimePolicies,
         faults: Faults,
+        read: ReadBody = json_records,
         look: Callable[[str, Sequence[Row]], None] | None = None,
     ) -> None:
-        """`look` is given the rows, with the input's name."""
+        """`read` is for bodies that `$event` has. `look` is given the rows, with the input's name."""
         self.input = input_name
         self.file = file
         self.events = 0
@@ -50,7 +52,9 @@ class Replay:
         self._policies = policies
         self._faults = faults
         self._look = look
+        self._read = read
         self._found = iter(file)
+        self._done = 0  # the line whose other records are those of a body that was read
         self._timestamps = [
             stream.timestamp for stream in plan.streams if stream.input == input_name and stream.timestamp is not None
         ]
@@ -91,29 +95,29 @@ class Replay:
 
     def _rows(self, found: Sequence[tuple[int, Any]]) -> Iterator[Row]:
         for line, record in found:
+            if line == self._done:
+                continue
             self.events += 1
             try:
                 if isinstance(record, InputError):
                     raise record
-                row = self._row(line, record)
-            except (InputError, RowError) as exc:
+                rows = self._rows_of(line, record)
+            except (InputError, InvalidLine, RowError) as exc:
                 self._faults.report(INPUT, f"{self.file.path}, {line}: {exc}")
             else:
-                if row is not None:
-                    if self._look:
-                        self._look(self.input, (row,))
-                    yield row
+                if self._look:
+                    self._look(self.input, rows)
+                yield from rows
 
-    def _row(self, line: int, record: dict[str, Any]) -> Row | None:
+    def _rows_of(self, line: int, record: dict[str, Any]) -> list[Row]:
         exported = record.pop(METADATA, None)
         own = {name: value for name, value in pop_added(record).items() if value != ""}  # CSV has no NULL
         partition = _partition_id(own.get(_PARTITION))
         enqueued = own.get(_ENQUEUED)
         arrived = self._latest(record, line) if enqueued is None else int(to_datetime(enqueued))
         if arrived == BEGINNING:
-            return None
-        if not record and type(exported) is dict and not _is_record(exported):
-            return None
+            return []
+        records, event = self._exported(line, record, exported, partition, arrived)
         if arrived < self._arrived:
             raise InvalidFile(
                 self.file.path,
@@ -122,10 +126,31 @@ class Replay:
             )
         self._arrived = arrived
         processed = own.get(_PROCESSED)
-        record["EventProcessedUtcTime"] = Datetime(arrived if processed is None else to_datetime(processed))
-        record["PartitionId"] = partition
-        record["EventEnqueuedUtcTime"] = Datetime(arrived)
-        return Row(self._plan.names.mapping(record), arrived, (partition, self.events, 0))
+        added = added_columns(partition, arrived, arrived if processed is None else to_datetime(processed))
+        rows = []
+        for place, each in enumerate(records):
+            pop_added(each)
+            each |= added
+            rows.append(Row(self._plan.names.mapping(each), arrived, (partition, self.events, place), event))
+        return rows
+
+    def _exported(
+        self, line: int, record: dict[str, Any], exported: Any, partition: int, arrived: int
+    ) -> tuple[list[dict[str, Any]], StoredEvent | None]:
+        """Return the records of an event, and what `$event` says of it.
+
+        If `$event` has the body, that is read, since the columns may lack some of it. Raises `InputError` or
+        `InvalidLine`.
+        """
+        has_body = type(exported) is dict and not exported.keys().isdisjoint(("body", "body_base64"))
+        if type(exported) is dict and not has_body and self._read is not json_records:
+            return [], None  # the body is one line, which has names at most
+        if type(exported) is not dict or not (has_body or self._plan.reads_metadata):
+            return [record], None
+        event = exported_event(exported, partition, to_unix_ms(arrived))
+        if has_body:
+            self._done = line
+        return self._read(event.event.body) if has_body else [record], event
 
     def _latest(self, record: dict[str, Any], line: int) -> int:
         """Return the time, in ticks, of the latest event up to this one; 0 if none has a time. Raises `InvalidFile`."""
@@ -147,13 +172,6 @@ class Replay:
         if latest == BEGINNING:  # otherwise `InputRows` reports it
             self._faults.report(EVENT_TIME, f"{self.file.path}, {line}: {reason}; no event so far has a time")
         return latest
-
-
-def _is_record(exported: dict[str, Any]) -> bool:
-    """Say whether the body of an exported event without members was an object. Raises `InputError`, as a hub's does."""
-    if "body_base64" in exported:
-        raise InputError("the body is not JSON: it is not text")
-    return bool(json_records(str(exported.get("body", "{}")).encode()))
 
 
 def _partition_id(value: Any) -> int:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...hub.event import StoredEvent
+from ...reference.text import InvalidReference
 from ..engine.engine import Engine, Given, OutputRow
 from ..jobs.definition import read_definition
 from ..jobs.job_toml import FileInput, InvalidJob, JobConfig, ReferenceInput
 from ..jobs.prepare import Prepared, prepare
-from ..jobs.tables import FileTable, InvalidReference
+from ..jobs.tables import FileTable
 from ..language.ticks import END
 from ..operators.faults import Faults, Timed
 from ..operators.reference import Table
@@ -77,7 +78,7 @@ class LocalJob:
             if not file:
                 raise InvalidJob(
                     self.folder / "job.toml",
-                    f"{place} is a hash in Redis, but this run reads files: add --input {name}=FILE",
+                    f"{place} is in Redis, but this run reads files: add --input {name}=FILE",
                 )
             try:
                 tables[name] = FileTable(file)
@@ -127,7 +128,11 @@ def run(
     summary = Summary()
     engine = Engine(job.plan, summary.faults, tables)
     look = unseen.look if unseen else None
-    replays = [Replay(job.plan, name, file, job.config.policies, summary.faults, look) for name, file in files.items()]
+    config = job.config
+    replays = [
+        Replay(job.plan, name, file, config.policies, summary.faults, config.read_body(name), look)
+        for name, file in files.items()
+    ]
 
     def give(rows: Sequence[Given]) -> None:
         for row in rows:

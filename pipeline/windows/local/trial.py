@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...hub import browse
-from ...hub.event import StoredEvent
 from ...hub.log import Hub
 from ...hub.namespace import UnknownHub
 from ...store import Redis
@@ -25,6 +24,7 @@ from ..language.ticks import from_unix_ms
 from ..language.warned import Warned
 from ..operators.waiting import Waiting
 from ..planning.columns import Unseen
+from ..row import Row
 from .run import FirstFaults
 
 #: Events of each hub, at most.
@@ -113,19 +113,20 @@ class _Run:
             now = max(now, from_unix_ms(hub.clock_ms()))
             events = browse.search_all(hub, EVENTS, browse.ANY).events[::-1]
             self.trial.events += len(events)
+            reader = EventReader(self.plan.names, self.config.read_body(name), keeps_events=self.plan.reads_metadata)
             for partition in range(hub.partitions):
                 rows = sources[name, partition] = InputRows(
                     self.plan.streams, name, self.config.policies, self.trial.faults
                 )
-                yield from self._feed(name, rows, [each for each in events if each.partition == partition], now)
+                its_rows = reader.rows([each for each in events if each.partition == partition], now, self.trial.faults)
+                self.unseen.look(name, its_rows)
+                yield from self._feed(rows, its_rows)
         for rows in sources.values():
             rows.idle(now)
         watermark = min(rows.watermark for rows in sources.values())
         while self.engine.closed < watermark:
             yield self.engine.advance(watermark, _PAGE)
 
-    def _feed(self, name: str, source: InputRows, events: Sequence[StoredEvent], now: int) -> Iterator[list[Given]]:
-        rows = EventReader(self.plan.names).rows(events, now, self.trial.faults)
-        self.unseen.look(name, rows)
+    def _feed(self, source: InputRows, rows: Sequence[Row]) -> Iterator[list[Given]]:
         for stream, taken in source.by_stream(rows, self.engine.closed):
             yield self.engine.feed(stream, taken)

@@ -8,11 +8,15 @@ from typing import Any, Literal, Protocol
 from ..language.ticks import BEGINNING
 from ..language.values import NULL, Columns, RowError, Tagged, group_key
 from ..row import Evaluate, Row
-from .faults import ROW, Faults
+from .faults import REFERENCE, ROW, Faults
 
 _INDEXES = 2  # of versions, since rows around the time of a change need both
 
 _Index = dict[tuple[Tagged, ...], list[Row]]
+
+
+class NoVersion(RowError):
+    """A table has no version for a row's time, so that it is unknown what the row is to be joined with."""
 
 
 class Version:
@@ -23,10 +27,13 @@ class Version:
 
 
 class Table(Protocol):
-    """Reference data. tables.py reads it from files and from Redis."""
+    """Reference data. jobs/tables.py reads it from files and from Redis."""
 
     def version_at(self, time: int) -> Version:
-        """Return the rows that the table has for events of a time. Raises `InvalidReference` if they can't be read."""
+        """Return the rows that the table has for events of a time.
+
+        Raises `NoVersion` if that is unknown, or `InvalidReference` if they can't be read.
+        """
 
     def refresh(self) -> None:
         """Look for new data. If it can't be read, raises `InvalidReference` and keeps the old data."""
@@ -64,7 +71,7 @@ class TableJoin:
         try:
             pairs = [pair for pair in self._candidates(row) if self._on is None or self._on(pair) is True]
         except RowError as exc:
-            self._faults.report(ROW, exc, row)
+            self._faults.report(REFERENCE if isinstance(exc, NoVersion) else ROW, exc, row)
             return []
         if not pairs and self._outer:
             return [Row((row, None), row.time, (row.arrival, ()))]

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..expressions.closures import compile_condition, compile_expression
 from ..expressions.user_functions import UserFunctions
-from ..functions import FUNCTIONS, TIMESTAMP, WINDOW, kind_of
+from ..functions import FUNCTIONS, METADATA, TIMESTAMP, WINDOW, kind_of
 from ..language.syntax import Call, Column, Expression, Star
 from ..language.tokens import QueryError
 from ..language.values import Datetime, Names
@@ -56,6 +56,8 @@ class Compiler:
             return lambda row: Datetime(row.time)
         if call.function == WINDOW:
             raise QueryError("System.Window() is written System.Window().Id, and only in SELECT", call.at)
+        if call.function == METADATA:
+            raise QueryError(f"{METADATA} is not allowed in TIMESTAMP BY, or inside an analytic function", call.at)
         if kind_of(call.function) == "aggregate":
             raise QueryError(
                 f"{call.function} is not allowed here: it needs GROUP BY with a window, and SELECT or HAVING around "

@@ -1,16 +1,16 @@
 """FROM, JOIN and APPLY: the rows that a SELECT is about, and where their columns are.
 
-First analytic functions are computed on the rows of each source by itself, as the language defines it. Then the
-sources are joined, and APPLY's rows made, from left to right.
+First what the events of an input say of themselves, and then analytic functions, are computed on the rows of each
+source by itself, as the language defines it. Then the sources are joined, and APPLY's rows made, from left to right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..functions import FUNCTIONS, kind_of
+from ..functions import FUNCTIONS, METADATA, kind_of
 from ..language import syntax
 from ..language.syntax import Call, Column, Expression
 from ..language.tokens import At, QueryError
@@ -18,7 +18,8 @@ from ..language.tree import rewrite, walk
 from ..operators.analytic import analytic
 from .conditions import all_of, condition
 from .graph import Graph, Relation
-from .nodes import Analytic, Apply, Join, ReferenceJoin, Resolved
+from .metadata import metadata, source_of
+from .nodes import Analytic, Apply, Join, Metadata, ReferenceJoin, Resolved
 from .scope import Scope
 
 _Change = Callable[[Any], Any]
@@ -26,11 +27,22 @@ _Change = Callable[[Any], Any]
 
 @dataclass
 class _Table:
-    """One of the sources. `analytics` are the functions that are computed on its rows before all else."""
+    """One of the sources. `metadata` and then `analytics` are computed on its rows before all else."""
 
     source: syntax.Source
     relation: Relation
-    analytics: list[Call]
+    metadata: list[Call] = field(default_factory=list)
+    analytics: list[Call] = field(default_factory=list)
+
+    @property
+    def described(self) -> tuple[int, ...]:
+        """The place of the source's row in the rows of which analytic functions are computed."""
+        return (0,) if self.metadata else ()
+
+    @property
+    def place(self) -> tuple[int, ...]:
+        """The place of the source's row in the rows that are joined."""
+        return ((0,) if self.analytics else ()) + self.described
 
     @property
     def is_reference(self) -> bool:
@@ -45,9 +57,9 @@ class FromClause:
         self._select = select
         self._step = step
         sources = (select.source, *(join.source for join in select.joins))
-        self._tables = [_Table(select.source, graph.relation(select.source), [])]
-        self._tables += [_Table(join.source, self._relation(join), []) for join in select.joins]
-        self._analytics: dict[Call, tuple[int, int]] = {}
+        self._tables = [_Table(select.source, graph.relation(select.source))]
+        self._tables += [_Table(join.source, self._relation(join)) for join in select.joins]
+        self._values: dict[Call, tuple[int, int]] = {}  # computed before all else -> its table, and its place there
         self._lag = 0
         _refuse_twice([(source.alias, source.at) for source in sources])
         if self._tables[0].is_reference:
@@ -55,6 +67,7 @@ class FromClause:
             raise QueryError(
                 f"{name} is reference data: it can be joined, but not be the first source after FROM", select.source.at
             )
+        self._find_metadata()
         self._find_analytics()
         self.node = self._join()
 
@@ -64,8 +77,8 @@ class FromClause:
 
     @property
     def is_plain(self) -> bool:
-        """Whether a row's columns are those of a source: nothing is joined, and no analytic function is computed."""
-        return len(self._tables) == 1 and not self._tables[0].analytics
+        """Whether a row's columns are those of a source: nothing is joined, or computed before all else."""
+        return len(self._tables) == 1 and not self._tables[0].place
 
     @property
     def windowed(self) -> bool:
@@ -86,10 +99,10 @@ class FromClause:
         return self._changing(resolve, len(self._tables))
 
     def _changing(self, resolve: Callable[[Column], Expression], count: int) -> _Change:
-        analytics = self._change_analytics(count)
+        values = self._change_values(count)
 
         def change(part: Any) -> Any:
-            if (value := analytics(part)) is not None:
+            if (value := values(part)) is not None:
                 return value
             return resolve(part) if isinstance(part, Column) else None
 
@@ -108,22 +121,41 @@ class FromClause:
             return self._graph.relation(join.source)
         return Relation(None, FUNCTIONS[join.function].gives, False, is_record=True)
 
-    def _find_analytics(self) -> None:
+    def _calls(self) -> Iterator[Call]:
         select = self._select
-        scope = self._scope(len(self._tables))
-        places = (
-            *select.items,
-            select.where,
-            *(j.of if isinstance(j, syntax.Apply) else j.on for j in select.joins),
-            *select.keys,
-            *select.windows,
-            select.having,
-        )
-        for call in walk(places):
-            if not isinstance(call, Call) or not _is_analytic(call) or call in self._analytics:
+        joined = tuple(join.of if isinstance(join, syntax.Apply) else join.on for join in select.joins)
+        places = (*select.items, select.where, *joined, *select.keys, *select.windows, select.having)
+        return (part for part in walk(places) if isinstance(part, Call))
+
+    def _find_metadata(self) -> None:
+        for call in self._calls():
+            if call.function != METADATA or call in self._values:
                 continue
+            name = source_of(call).lower()
+            names = [(table.source.alias.lower(), table.source.name.lower()) for table in self._tables]
+            owner = next((place for place, its in enumerate(names) if name in its), None)
+            if owner is None:
+                aliases = " or ".join(table.source.alias for table in self._tables)
+                raise QueryError(f"{METADATA} is here about {aliases}, and not about {source_of(call)}", call.at)
+            table = self._tables[owner]
+            if not self._graph.is_input(table.source):
+                raise QueryError(
+                    f"{METADATA} is about an input, and {table.source.name} is none: select the value in the step that "
+                    "reads the input, under a name",
+                    call.at,
+                )
+            self._values[call] = owner, 1 + len(table.metadata)
+            table.metadata.append(call)
+
+    def _find_analytics(self) -> None:
+        scope = self._scope(len(self._tables))
+        for call in self._calls():
+            if not _is_analytic(call) or call in self._values:
+                continue
+            if any(isinstance(part, Call) and part.function == METADATA for part in walk(call)):
+                raise QueryError(f"{METADATA} can't be in {call.function}: name its value in a step before", call.at)
             owners = {scope.find(part)[0].alias for part in walk(call) if isinstance(part, Column)}
-            if len(owners) > 1 or (not owners and any(isinstance(join, syntax.Join) for join in select.joins)):
+            if len(owners) > 1 or (not owners and any(isinstance(join, syntax.Join) for join in self._select.joins)):
                 raise QueryError(f"{call.function} must be about the columns of one source", call.at)
             owner = next((i for i, table in enumerate(self._tables) if table.source.alias in owners), 0)
             table = self._tables[owner]
@@ -131,14 +163,16 @@ class FromClause:
                 raise QueryError(f"{call.function} can't be about {owners.pop()}: APPLY in a step before", call.at)
             if table.is_reference:
                 raise QueryError(f"{call.function} can't be about reference data: it has no time", call.at)
-            alone = self._partitioned(rewrite(call, _resolving(Scope([table.relation.source(table.source)]))), table)
+            alone = self._partitioned(
+                rewrite(call, _resolving(Scope([table.relation.source(table.source, table.described)]))), table
+            )
             if alone not in table.analytics:
                 table.analytics.append(alone)
-            self._analytics[call] = owner, table.analytics.index(alone)
+            self._values[call] = owner, 1 + table.analytics.index(alone)
 
     def _partitioned(self, call: Call, table: _Table) -> Call:
         """Return an analytic function that keeps the partitions of FROM x PARTITION BY k apart, as the SELECT does."""
-        key = self._partition_key(table, ())
+        key = self._partition_key(table, table.described)
         if key is None:
             return call
         over = call.over or syntax.Over()
@@ -153,12 +187,15 @@ class FromClause:
         return left
 
     def _source_node(self, table: _Table) -> int:
-        assert table.relation.node is not None
+        node = table.relation.place
+        if table.metadata:
+            values = tuple(metadata(call, table.source.name) for call in table.metadata)
+            node = self._graph.add(Metadata(self._step, (node,), tuple(table.metadata), values))
         if not table.analytics:
-            return table.relation.node
+            return node
         compiler = self._graph.compiler
         analytics = tuple(analytic(call, compiler.evaluate, compiler.test) for call in table.analytics)
-        return self._graph.add(Analytic(self._step, (table.relation.node,), tuple(table.analytics), analytics))
+        return self._graph.add(Analytic(self._step, (node,), tuple(table.analytics), analytics))
 
     def _applied(self, left: int, place: int, apply: syntax.Apply) -> int:
         of = self._graph.compiler.compile(rewrite(apply.of, self._changing(self._scope(place).resolve, place)))
@@ -169,7 +206,7 @@ class FromClause:
         compiled = self._graph.compiler.compile
         pair = self._scope(place + 1)
         table = self._tables[place]
-        on = rewrite(join.on, self._change_analytics(place + 1))
+        on = rewrite(join.on, self._change_values(place + 1))
         parts = condition(on, pair, self._scope(place), pair.sources[place])
         left_keys = tuple(compiled(key) for key, _ in parts.keys)
         right_keys = tuple(compiled(key) for _, key in parts.keys)
@@ -212,20 +249,21 @@ class FromClause:
         """Return the first `count` sources, with their places in a row that joins these."""
         return Scope(
             [
-                table.relation.source(table.source, (*_part(place, count), *((0,) if table.analytics else ())))
+                table.relation.source(table.source, (*_part(place, count), *table.place))
                 for place, table in enumerate(self._tables[:count])
             ]
         )
 
-    def _change_analytics(self, count: int) -> Any:
+    def _change_values(self, count: int) -> Any:
         def change(part: Any) -> Resolved | None:
-            if not isinstance(part, Call) or part not in self._analytics:
+            if not isinstance(part, Call) or part not in self._values:
                 return None
-            owner, slot = self._analytics[part]
+            owner, slot = self._values[part]
             if owner >= count:
                 alias = self._tables[owner].source.alias
                 raise QueryError(f"{part.function} is about {alias}, which is joined after this", part.at)
-            return Resolved((part.function,), part.at, (*_part(owner, count), 1 + slot), ())
+            inner = (0,) if part.function == METADATA and self._tables[owner].analytics else ()
+            return Resolved((part.function,), part.at, (*_part(owner, count), *inner, slot), ())
 
         return change
 

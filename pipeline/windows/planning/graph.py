@@ -123,6 +123,10 @@ class Graph:
             raise QueryError(f"{source.name} must come before the step that reads it", source.at)
         return relation
 
+    def is_input(self, source: syntax.Source) -> bool:
+        """Return whether `source` is an input, and not a step or reference data."""
+        return source.name.lower() not in (*self._steps, *self._references)
+
     def table(self, name: str) -> str:
         """Return the name of reference data as the query first writes it."""
         return self._references[name.lower()]

@@ -18,6 +18,7 @@ from .nodes import (
     ItemColumn,
     ItemStar,
     Join,
+    Metadata,
     Node,
     Output,
     Plan,
@@ -58,7 +59,7 @@ def _through(node: Node, sources: Sequence[Holders]) -> Holders:
                 for place, key in enumerate(keys)
                 if key.expression in sources[0]
             )
-        case Analytic() | Apply() | ReferenceJoin():
+        case Metadata() | Analytic() | Apply() | ReferenceJoin():
             return _inside(sources[0], 0)
         case Join():
             return _inside(sources[0], 0) | _inside(sources[1], 1)

@@ -4,6 +4,7 @@ A row of an input, of a Select or of a Union is plain: `row.columns` maps names 
 sequence:
 
     Window          (*keys, *results)                                time: the window's end; arrival: the group
+    Metadata        (row, *values)                                   time and arrival: the row's
     Analytic        (row, *results)                                  time and arrival: the row's
     Join            (left row, right row | None)                     time: when the pair is known; arrival: both
     Apply           (row, record of the element | None)              time: the row's; arrival: its and the place
@@ -118,6 +119,14 @@ class Select(Node):
 
 
 @dataclass(frozen=True)
+class Metadata(Node):
+    """Rows of an input with what their events say of themselves (metadata.py). `values` compute the calls."""
+
+    calls: tuple[Call, ...]
+    values: tuple[Evaluate, ...] = field(compare=False)
+
+
+@dataclass(frozen=True)
 class Analytic(Node):
     """Rows with the values of analytic functions. `analytics` make the functions' histories (operators/analytic.py)."""
 
@@ -206,3 +215,8 @@ class Plan:
     span: int
     warnings: tuple[Warned, ...] = ()
     named: tuple[str, ...] = ()
+
+    @property
+    def reads_metadata(self) -> bool:
+        """Whether rows of inputs must have their events."""
+        return any(isinstance(node, Metadata) for node in self.nodes)

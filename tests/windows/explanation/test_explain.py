@@ -18,7 +18,7 @@ SEED = (JOB / "query.asaql").read_text()
 
 
 def by(**keys: str | None) -> JobConfig:
-    return JobConfig({name: HubInput("events", None, key) for name, key in keys.items()}, {})
+    return JobConfig({name: HubInput(hub="events", partition_key=key) for name, key in keys.items()}, {})
 
 
 def test_the_seeds_job_in_full_where_it_is_embarrassingly_parallel() -> None:

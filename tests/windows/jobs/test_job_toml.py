@@ -177,7 +177,7 @@ def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
         pytest.param(
             QUERY,
             GOOD.replace('hub = "events"', 'reference = { file = "a", hash = "b" }'),
-            "[inputs.Input]: a reference is { file = ... } or { hash = ... }",
+            "[inputs.Input]: a reference is { name = ... }, { file = ... } or { hash = ... }",
             "inputs.Input",
             id="two references",
         ),

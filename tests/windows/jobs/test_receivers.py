@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,28 @@ def test_a_process_that_lost_its_lease_in_a_pause_writes_nothing(start: Start, f
 
     assert delivery.step() == 0
     assert file.read_text() == ""
+
+
+def test_a_disk_that_is_full_has_no_part_of_a_line_and_each_line_once_when_there_is_room(
+    start: Start, file: Path
+) -> None:
+    delivery = start(FileReceiver(file))
+    put(delivery.outbox, numbers(*range(3)))
+    run(delivery)
+    whole = file.read_bytes()
+    put(delivery.outbox, numbers(*range(3, 40)))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 101, hard))  # no file may have more, as on a full disk
+    try:
+        assert delivery.step() == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert file.read_bytes() == whole
+    assert "File too large" in str(error(delivery)[0])
+
+    delivery._pace.succeeded()  # as time would
+    run(delivery)
+    assert lines(file) == list(range(40))
 
 
 def test_a_file_that_can_t_be_opened_is_tried_again(start: Start, file: Path) -> None:

@@ -250,7 +250,7 @@ def test_a_hub_and_a_hash_need_a_file_in_their_place(folder: Path) -> None:
 
     with pytest.raises(InvalidJob, match=r"\[inputs.Input\] is a hub, .*: add --input Input=FILE"):
         job.input_files({})
-    with pytest.raises(InvalidJob, match=r"\[inputs.Names\] is a hash in Redis, .*: add --input Names=FILE"):
+    with pytest.raises(InvalidJob, match=r"\[inputs.Names\] is in Redis, .*: add --input Names=FILE"):
         job.tables({})
     with pytest.raises(InvalidJob, match=r"\[inputs.Names\]: there is no file"):
         job.tables({"Names": folder / "none.json"})

@@ -11,10 +11,12 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.windows.jobs.tables import FileTable, HashTable, InvalidReference
-from pipeline.windows.language.ticks import parse
-from pipeline.windows.operators.faults import ROW, Faults
-from pipeline.windows.operators.reference import TableJoin, Version
+from pipeline.reference import LEAD_MS, References
+from pipeline.reference.text import InvalidReference
+from pipeline.windows.jobs.tables import FileTable, HashTable, PutTable
+from pipeline.windows.language.ticks import BEGINNING, from_unix_ms, parse
+from pipeline.windows.operators.faults import REFERENCE, ROW, Faults
+from pipeline.windows.operators.reference import NoVersion, TableJoin, Version
 from pipeline.windows.row import Row
 
 
@@ -125,11 +127,11 @@ def test_files(tmp_path: Path, name: str, text: str, expected: list[Any]) -> Non
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        pytest.param("t.json", b'{"k": 1}\n{"k"', "t.json, line 2 is not JSON", id="broken JSON"),
-        pytest.param("t.json", b"[1]", "holds something that is not a JSON object", id="not objects"),
-        pytest.param("t.json", b"3", "line 1 is not a JSON object", id="a number"),
-        pytest.param("t.json", b"\xff", "can't be read", id="not UTF-8"),
-        pytest.param("t.csv", b"k\n1,2\n", "line 2: more values than names", id="more values than names"),
+        pytest.param("t.json", b'{"k": 1}\n{"k"', "t.json, line 2, column 5: is not JSON", id="broken JSON"),
+        pytest.param("t.json", b"[1]", "t.json, line 1, column 2: is not a JSON object", id="not objects"),
+        pytest.param("t.json", b"3", "line 1, column 1: is not a JSON object", id="a number"),
+        pytest.param("t.json", b"\xff", "t.json, line 1, column 1: is not UTF-8", id="not UTF-8"),
+        pytest.param("t.csv", b"k\n1,2\n", "line 2, column 2: more values than names", id="more values than names"),
         pytest.param("t.csv", b'k\n"1', "t.csv, line 2: ", id="a quote that doesn't end"),
     ],
 )
@@ -154,7 +156,8 @@ def test_of_a_sequence_of_files_each_holds_from_its_time(tmp_path: Path) -> None
     def file_at(text: str) -> list[Any]:
         return [record["file"] for record in records(table, parse(text))]
 
-    assert file_at("2024-05-01T10:29:59.9999999Z") == []
+    with pytest.raises(NoVersion, match=r"time\}\.json has no version for 2024-05-01T10:29:59.9999999Z"):
+        file_at("2024-05-01T10:29:59.9999999Z")
     assert file_at("2024-05-01T10:30:00Z") == file_at("2024-05-01T23:59:59Z") == ["p[1]-2024-05-01-10-30.json"]
     assert file_at("2024-05-02T00:00:00Z") == file_at("2024-05-09T00:00:00Z") == ["p[1]-2024-05-02-00.json"]
 
@@ -189,13 +192,62 @@ def test_a_hash_gives_its_fields_too_and_is_read_again_when_asked(redis: redis.R
 
 
 def test_a_hash_that_is_of_no_use_is_refused_and_what_was_read_stays(redis: redis.Redis) -> None:
+    with pytest.raises(InvalidReference, match=r"there is no hash devices in database \d+: HSET a row of it first"):
+        HashTable(redis, "devices")
+    redis.hset("devices", "a", "{}")
     table = HashTable(redis, "devices")
-    assert records(table) == []
 
     redis.hset("devices", "a", "[]")
-    with pytest.raises(InvalidReference, match="a of the hash devices is not a JSON object"):
+    with pytest.raises(InvalidReference, match="a of the hash devices, line 1, column 1: is not a JSON object"):
         table.refresh()
     redis.set("devices", "text")
     with pytest.raises(InvalidReference, match="devices is not a hash"):
         table.refresh()
-    assert records(table) == []
+    redis.delete("devices")
+    with pytest.raises(InvalidReference, match="there is no hash devices"):
+        table.refresh()
+    assert records(table) == [{"field": "a"}]
+
+
+def test_a_row_of_a_time_without_a_version_is_a_fault_and_not_null(tmp_path: Path) -> None:
+    (tmp_path / "2024-05-02.json").write_text('{"k": "a", "v": 1}')
+    counts: Counter[str] = Counter()
+    faults = Faults("job", counts)
+    joined = TableJoin("LEFT", FileTable(tmp_path / "{date}.json"), [key], [key], None, faults)
+
+    assert joined.pairs(Row({"k": "a"}, parse("2024-05-01T23:59:59Z"), ())) == []
+    assert len(joined.pairs(Row({"k": "a"}, parse("2024-05-02T00:00:00Z"), ()))) == 1
+    assert counts == {REFERENCE: 1}
+    (found,) = faults.take()[REFERENCE]
+    assert "has no version for 2024-05-01T23:59:59" in found.message
+
+
+def test_what_was_put_is_read_again_before_a_time_that_a_newer_version_may_hold(redis: redis.Redis) -> None:
+    references = References(redis)
+    references.put("devices", [{"k": "a"}])
+    table = PutTable(redis, "devices")
+    now = references.find("devices")[1]
+    assert records(table, from_unix_ms(now)) == records(table, BEGINNING) == [{"k": "a"}]
+
+    second, _ = references.put("devices", [{"k": "b"}])
+    since = second.versions[-1].valid_from
+    assert since is not None
+    assert since >= now + LEAD_MS
+    table._look_at = 0.0  # as a second later
+    assert records(table, from_unix_ms(since) - 1) == [{"k": "a"}]
+    assert records(table, from_unix_ms(since)) == [{"k": "b"}]
+
+
+def test_what_was_not_put_is_refused_with_what_to_do(redis: redis.Redis) -> None:
+    with pytest.raises(InvalidReference, match="there is no reference data 'devices': PUT /reference/devices first"):
+        PutTable(redis, "devices")
+
+
+def test_a_version_that_was_dropped_meanwhile_is_not_taken_for_an_empty_one(redis: redis.Redis) -> None:
+    References(redis).put("devices", [{"k": "a"}])
+    table = PutTable(redis, "devices")
+    (version,) = redis.keys("reference-version:*")
+    redis.delete(version)
+
+    with pytest.raises(InvalidReference, match="a version of devices was dropped before it was read"):
+        records(table)

@@ -31,18 +31,18 @@ from .webhook import WebhookReceiver
 
 
 def open_outputs(
-    job: str, config: JobConfig, client: Redis, hubs: Hubs, boards: Boards, folder: Path | None = None
+    job: str, config: JobConfig, hubs: Hubs, boards: Boards, folder: Path | None = None
 ) -> Mapping[str, Sequence[Sink]]:
     """Return the sinks of each output, and declare those that are streams. Raises `InvalidValue` or `OutputTaken`.
 
     Files are in `folder`; without a folder, the job may not write files.
     """
-    opening = _Opening(job, config, client, hubs, boards, folder)
+    opening = _Opening(job, config, hubs.redis, hubs, boards, folder)
     sinks: dict[str, list[Sink]] = {name: [opening.sink(name, table)] for name, table in config.outputs.items()}
     for name, board in config.boards:
         sinks[name].append(opening.board("[[boards]]", board))
     streams = [name for name, table in config.outputs.items() if isinstance(table, StreamConfig)]
-    declare_outputs(client, job, streams)  # last, when nothing else is wrong with the job
+    declare_outputs(hubs.redis, job, streams)  # last, when nothing else is wrong with the job
     return sinks
 
 
