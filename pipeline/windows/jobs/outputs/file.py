@@ -15,8 +15,8 @@ class FileReceiver:
     """Appends each row to a file as a line of JSON: exactly once, even if the process or the machine dies.
 
     The mark is the file's length in bytes after the last batch. Bytes after it were written by a process that died
-    before it could save the new mark, or are what a full disk had room for; they are cut off. If the file is shorter than the mark, it is not the same file,
-    and nothing is written to it.
+    before it could save the new mark, or are what a full disk had room for: they are cut off. If the file is shorter
+    than the mark, it is not the same file, and nothing is written to it.
 
     The file is locked while it is written to, so that a process that lost its lease during a long pause can't write
     when it continues. A network file system must support flock for this.
