@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from ...hub.consumer_group import ConsumerGroup
+from ...hub.consumer_group import least_offsets
 from ...store import Pipeline
-from ...store.offsets import order
 from ..engine.engine import ExchangeRow
 from ..engine.input_rows import EventReader, InputRows
 from ..operators.faults import Faults
@@ -49,19 +49,18 @@ class PartitionTask(StageTask):
         if self.exchange is not None:
             self.exchange.queue(pipe, rows, closed)
 
-    def _queue_done(self, pipe: Pipeline, offsets: Mapping[str, str]) -> None:
-        """Let the hubs drop the events that no restart will read.
+    @contextmanager
+    def _releasing(self, offsets: Mapping[str, str]) -> Iterator[None]:
+        """Let the hubs drop the events that no restart will read, after the transaction that is made in the block.
 
-        Of inputs that share a hub and a group, the one with the least offset counts.
+        A job that has begun anew meanwhile may need them: then it has changed the offsets that are read before.
         """
-        least: dict[tuple[str, str], tuple[ConsumerGroup, str]] = {}
-        for reader in self._readers:
-            offset = offsets[reader.source(self.partition)]
-            which = (reader.group.hub.name, reader.group.name)
-            _, other = least.get(which, (reader.group, offset))
-            least[which] = (reader.group, min(offset, other, key=order))
-        for group, offset in least.values():
-            group.commit(pipe, self.partition, offset)
+        found = ((reader.group, self.partition, offsets[reader.source(self.partition)]) for reader in self._readers)
+        least = least_offsets(found)
+        before = [group.stored_offset(partition) for group, partition, _ in least]
+        yield
+        for was, (group, partition, offset) in zip(before, least, strict=True):
+            group.move(partition, was, offset)
 
     def _note_progress(self, closed: int, progress: Progress) -> None:
         if self.exchange is not None:
