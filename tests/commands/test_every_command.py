@@ -120,7 +120,8 @@ CALLS = [
 #: The others: they read files and settings, or speak HTTP, or, as the worker does, wait for Redis
 #: (tests/work/test_worker.py).
 NOT_CALLED = {
-    *(("job", "run"), ("job", "test"), ("job", "explain"), ("settings",), ("worker",)),
+    *(("job", "run"), ("job", "test"), ("job", "explain"), ("job", "import"), ("job", "export")),
+    *(("settings",), ("worker",)),
     *(("hub", "send"), ("hub", "tail")),
 }
 

@@ -16,6 +16,7 @@ import redis as redis_py
 from click.testing import CliRunner
 
 from handlers import create_app
+from pipeline.asaproj.differences import DIFFERENCES
 from pipeline.settings import Settings
 from pipeline.windows.jobs.job_toml import config_of
 from pipeline.windows.jobs.reports import Reports
@@ -35,8 +36,10 @@ DRAWINGS = REPOSITORY / "docs" / "windows"
 
 
 @pytest.fixture
-def tools(redis: redis_py.Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Run]]:
-    """What the page's commands begin with, and how they are run."""
+def tools(
+    redis: redis_py.Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[dict[str, Run]]:
+    """What the page's commands begin with, and how they are run. /tmp is the test's own folder."""
     monkeypatch.chdir(REPOSITORY)
     environ = {
         "WZ_ENVIRONMENT": settings.environment,
@@ -48,8 +51,8 @@ def tools(redis: redis_py.Redis, settings: Settings, monkeypatch: pytest.MonkeyP
         if words == ["worker", "&"]:
             running.enter_context(process([sys.executable, "-m", "wz", "worker"], ready=has_done, env=environ))
             return ""
-        result = CliRunner().invoke(main, words, env=environ)
-        return result.stdout + result.stderr
+        result = CliRunner().invoke(main, [word.replace("/tmp/", f"{tmp_path}/") for word in words], env=environ)
+        return (result.stdout + result.stderr).replace(f"{tmp_path}/", "/tmp/")
 
     def has_done() -> bool:
         status = Reports(redis, "per-second").read()
@@ -88,6 +91,13 @@ def test_the_page_counts_the_blocks_of_the_reference() -> None:
         counts["refused"],
         counts["mistaken"] + counts["fragment"],
     )
+
+
+def test_what_export_says_of_a_query_is_a_row_of_the_table_of_differences() -> None:
+    page = PAGE.read_text()
+    for row, _ in DIFFERENCES:
+        about, here = row.split(": ", 1)
+        assert f"\n| {about} | {here} |\n" in page + "\n"
 
 
 def test_the_drawing_of_the_example_has_its_rows() -> None:
@@ -145,7 +155,7 @@ def test_its_job_toml_is_one() -> None:
 
     for text in (first, second):
         config_of(tomllib.loads(text), PAGE)
-    assert set(tomllib.loads(second)) == {"start", "snapshot", "time", "inputs", "outputs", "boards"}
+    assert set(tomllib.loads(second)) == {"start", "snapshot", "time", "inputs", "outputs", "functions", "boards"}
 
 
 def test_the_pages_it_links_to_are_there() -> None:

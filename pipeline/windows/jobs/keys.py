@@ -12,7 +12,7 @@ follow from the list: all that have the job's name and no TTL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import product
 
 from ...hub.share import GONE, TTL
@@ -160,6 +160,15 @@ output = _named(_OUTPUT)
 
 def of_job(job: str, tasks: Collection[str], outboxes: Collection[str]) -> Iterator[str]:
     """Yield the keys that are deleted with a job. `tasks` and `outboxes` are all that it has, or ever had."""
+    return _all_of([key for key in KEYS if key.ttl is None], job, tasks, outboxes)
+
+
+def state_of(job: str, tasks: Collection[str]) -> Iterator[str]:
+    """Yield the keys that say how far the tasks of a job are: what begin.py makes, and tasks change as they commit."""
+    return _all_of([_JOB, _CHECKPOINT, _STATE, _EXCHANGE, _WATERMARK], job, tasks, ())
+
+
+def _all_of(among: Iterable[Key], job: str, tasks: Collection[str], outboxes: Collection[str]) -> Iterator[str]:
     names = {
         "JOB": [job],
         "TASK": tasks,
@@ -167,9 +176,9 @@ def of_job(job: str, tasks: Collection[str], outboxes: Collection[str]) -> Itera
         "OUTPUT": outboxes,
         "KIND": KINDS,
     }
-    for key in KEYS:
+    for key in among:
         parts = WORD.findall(key.pattern)
-        if "JOB" in parts and key.ttl is None:
+        if "JOB" in parts:
             for values in product(*(names[part] for part in parts)):
                 yield key.named(**dict(zip(parts, values, strict=True)))
 

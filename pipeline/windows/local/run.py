@@ -127,12 +127,13 @@ def run(
     """
     summary = Summary()
     engine = Engine(job.plan, summary.faults, tables)
-    look = unseen.look if unseen else None
     config = job.config
     replays = [
-        Replay(job.plan, name, file, config.policies, summary.faults, config.events(name).read_body, look)
+        Replay(job.plan, name, file, config.policies, summary.faults, config.events(name).read_body)
         for name, file in files.items()
     ]
+    for replay in replays:
+        replay.unseen = unseen
 
     def give(rows: Sequence[Given]) -> None:
         for row in rows:

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from unittest.mock import ANY
 
 import pytest
 import redis as redis_py
@@ -298,9 +297,8 @@ def test_what_a_query_may_not_mean_is_told_when_it_is_put_and_explained(
     ]
     assert "warning: 1:20: none of 2 events of Input has a column b" in client.get("/jobs/j/explain").text
     assert client.get("/jobs/j/explain?format=json").json["warnings"] == warnings
-    assert client.put("/jobs/j", json=BODY).json["warnings"] == [
-        {**warnings[1], "column": 8, "message": "none of 2 events of Input has a column action", "excerpt": ANY}
-    ]
+    (unseen,) = client.put("/jobs/j", json=BODY).json["warnings"]
+    assert (unseen["line"], unseen["message"]) == (4, "none of 2 events of Input has a column action")
 
 
 def test_a_job_is_explained_as_the_hubs_have_it_run(client: ServiceClient, registry: JobRegistry) -> None:

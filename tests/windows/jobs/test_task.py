@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -11,12 +12,13 @@ import redis as redis_py
 
 from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
-from pipeline.windows.jobs import exchange, stages
+from pipeline.windows.jobs import exchange, sources, stages
 from pipeline.windows.jobs.begin import begin
 from pipeline.windows.jobs.fault_examples import fault_examples
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.keys import MERGE
 from pipeline.windows.jobs.opened import Pacing
+from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.reports import PERIOD, JobStatus, Reports
 from pipeline.windows.language.ticks import TICKS_PER_MINUTE, isoformat, parse
 from pipeline.windows.operators.faults import (
@@ -410,3 +412,82 @@ def test_an_example_of_a_row_that_has_no_single_event_says_when_and_why(
 
     assert (found.hub, found.body, found.event_time) == (None, None, isoformat(at("10:10")))
     assert "bigint" in found.reason
+
+
+ELEMENTS = (
+    "SELECT i.k, e.ArrayIndex AS n, e.ArrayValue AS v INTO Out FROM Input i CROSS APPLY GetArrayElements(i.list) AS e"
+)
+
+
+def test_events_with_many_elements_are_taken_a_few_in_a_turn(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "MOST_BYTES", 300)
+    for k in range(5):
+        send(hubs, "10:01", k=k, list=[0] * 100)  # 200 bytes
+    hubs["events"].append([Event(b'{"k": 9, "list": [1]}')] * 50, partition=0, enqueued_ms=enqueued_ms("10:02"))
+    job = new_job(ELEMENTS)
+    turns = []
+    while job.step() or len(job.share.held) < len(job.tasks):
+        turns.append(len(rows(redis)))
+
+    found = [row for _, row in rows(redis)]
+    assert [(row["k"], row["n"]) for row in found[:500]] == [(k, n) for k in range(5) for n in range(100)]
+    assert len(found) == 550
+    assert max(after - before for before, after in pairwise([0, *turns])) <= 200
+
+
+def test_elements_are_written_once_whatever_dies(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    send(hubs, "10:01", k="a", list=["x", "y", "x"])
+    first = new_job(ELEMENTS)
+    run(first)
+    first.share.stop()  # it dies: its state is not saved
+    send(hubs, "10:02", k="b", list=["z"])
+    run(new_job(ELEMENTS))
+
+    assert [tuple(row.values()) for _, row in rows(redis)] == [
+        ("a", 0, "x"),
+        ("a", 1, "y"),
+        ("a", 2, "x"),
+        ("b", 0, "z"),
+    ]
+    ids = [entry.id for entry in StreamOutput(redis, "Out").read(limit=10)]
+    assert len(set(ids)) == 4
+
+
+def test_a_fault_of_an_element_has_the_event_as_its_example(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    send(hubs, "10:01", k="a", list=[])
+    send(hubs, "10:01", k="b", list=[2, 0])
+    job = new_job(ELEMENTS.replace("e.ArrayValue AS v", "10 / e.ArrayValue AS v"))
+    run(job)
+    status(job)
+
+    (found,) = fault_examples(redis, "j")[ROW]
+    assert found.sequence_number == 1
+    assert found.body is not None
+    assert '"b"' in found.body
+
+
+def test_create_table_leaves_out_what_is_not_of_its_types(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    send(hubs, "10:01", k="a", t="2024-05-01T10:00:59.123456789Z", n=1)
+    send(hubs, "10:01", k="a", t="2024-05-01T10:00:59Z", n="2")
+    send(hubs, "10:01", k="a", t="yesterday", n=3)
+    job = new_job(
+        "CREATE TABLE Input (t datetime, n bigint); SELECT n, t INTO Out FROM Input TIMESTAMP BY t",
+        EVENTS + '[time]\nlate_arrival = "1m"\n',
+    )
+    run(job)
+
+    assert [row for _, row in rows(redis)] == [{"n": 1, "t": "2024-05-01T10:00:59.1234568Z"}]
+    assert faults(job) == {INPUT: 2}
+    reasons = {each.reason for each in fault_examples(redis, "j")[INPUT]}
+    assert "CREATE TABLE, column n: nvarchar(max) '2' is not bigint" in reasons
+
+
+def test_create_table_reads_the_text_of_csv(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    hubs["events"].append([Event(b"k,n\na,1\nb,x\nc,\n")], partition=0, enqueued_ms=enqueued_ms("10:01"))
+    job = new_job("CREATE TABLE Input (n bigint) SELECT k, n INTO Out FROM Input", EVENTS + 'format = "csv"\n')
+    run(job)
+
+    assert [row for _, row in rows(redis)] == [{"k": "a", "n": 1}, {"k": "c", "n": None}]
+    assert faults(job) == {INPUT: 1}
