@@ -12,7 +12,7 @@ from ..engine.input_rows import EventReader, InputRows
 from ..operators.faults import Faults
 from .exchange import MOST_ENTRIES, Exchange, ExchangeSource
 from .keys import MERGE
-from .opened import HubReader, OpenedJob
+from .opened import OpenedJob
 from .reports import place_of
 from .sources import HubSource, TaskSource
 from .state import Position, Progress
