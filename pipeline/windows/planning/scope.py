@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..language.syntax import Column
 from ..language.tokens import QueryError
-from .nodes import Inside, Resolved
+from .nodes import Inside, Resolved, Whole
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ class Scope:
         """Return the column with its place. Raises `QueryError`."""
         source, path = self.find(column)
         kind = Inside if source.is_record and path else Resolved
+        if source.columns is None and [source.alias.lower()] == [name.lower() for name in column.names]:
+            kind = Whole
         return kind(column.names, column.at, source.place, path)
 
 

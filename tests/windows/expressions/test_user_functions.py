@@ -146,6 +146,14 @@ def test_what_can_not_be_meant_is_refused(select: str, message: str) -> None:
         plan(parse(f"SELECT {select} AS x FROM Input"), functions=SAME)
 
 
+def test_the_name_of_an_input_is_its_row_as_on_microsoft_s_page() -> None:
+    functions = {"json_stringify": "function main(x) {\nreturn JSON.stringify(x);\n}"}
+    rows, faults = run("UDF.json_stringify(input)", functions, {"a": 1, "b": {"c": [2]}}, {"INPUT": 5}, {"input": None})
+
+    assert rows == ['{"a":1,"b":{"c":[2]}}', "5", "null"]
+    assert not faults
+
+
 def test_names_that_differ_in_case_only_are_refused() -> None:
     with pytest.raises(WrongFunction, match="there is also same, and names of functions ignore case"):
         plan(parse("SELECT v FROM Input"), functions={**SAME, "SAME": "x => x"})
