@@ -169,6 +169,7 @@ def test_the_process_of_a_plan_ends_with_it_and_explaining_a_query_starts_none()
     engine.feed(0, rows_of(made, 0, [(1, {"v": 1})]))
     assert children() == before + 1
     del made, engine
+    gc.collect()
     assert children() == before
 
 
