@@ -29,7 +29,7 @@ from ..windows.language.reference_blocks import blocks
 from ..windows.support.example import EVENTS, JOB, WINDOWS
 from ..windows.support.run import run as run_query
 from .commands_of_pages import Run, curl, mistakes
-from .language_tables import function_table, unsupported_rows
+from .language_tables import fault_table, function_table, unsupported_rows
 
 PAGE = REPOSITORY / "docs" / "windows.md"
 DRAWINGS = REPOSITORY / "docs" / "windows"
@@ -77,6 +77,10 @@ def test_the_page_lists_the_functions_that_there_are_and_that_there_are_not() ->
     assert f"\n{function_table()}\n\n" in there_is, f"docs/windows.md should have this table:\n{function_table()}"
     for row in unsupported_rows():
         assert f"{row}\n" in there_is_not, f"docs/windows.md should have a row that ends with: {row}"
+
+
+def test_the_page_has_every_kind_of_fault() -> None:
+    assert f"\n{fault_table()}\n\n" in PAGE.read_text(), f"docs/windows.md should have this table:\n{fault_table()}"
 
 
 def test_the_page_counts_the_blocks_of_the_reference() -> None:
@@ -133,10 +137,17 @@ def test_the_drawing_of_the_windows_has_what_they_give(kind: str, window: str) -
     assert [(float(end), int(count)) for end, count in drawn] == [(end, row["count"]) for end, row in rows]
 
 
-def test_the_query_that_it_explains_is_the_jobs() -> None:
-    (shown,) = re.findall(r"^```sql\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+def test_the_queries_that_it_shows_are_the_jobs_and_one_of_azures_diagnostics() -> None:
+    shown, diagnostics = re.findall(r"^```sql\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    records = [
+        {"category": "Execution", "properties": {"Message": "started", "Type": 2}},
+        {"category": "Authoring", "properties": None},
+    ]
 
     assert parse(shown) == parse((JOB / "query.asaql").read_text())
+    assert [tuple(row.values()) for _, row in run_query(diagnostics, [(1, {"records": records})])["output"]] == [
+        ("Execution", "Message", "started"), ("Execution", "Type", 2), ("Authoring", None, None),
+    ]  # fmt: skip
 
 
 def test_the_error_that_it_shows_is_the_one_that_comes(tmp_path: Path) -> None:
@@ -155,7 +166,9 @@ def test_its_job_toml_is_one() -> None:
 
     for text in (first, second):
         config_of(tomllib.loads(text), PAGE)
-    assert set(tomllib.loads(second)) == {"start", "snapshot", "time", "inputs", "outputs", "functions", "boards"}
+    assert set(tomllib.loads(second)) == {
+        *("start", "snapshot", "faults", "time", "inputs", "outputs", "functions", "boards")
+    }
 
 
 def test_the_pages_it_links_to_are_there() -> None:

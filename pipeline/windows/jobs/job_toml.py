@@ -40,6 +40,7 @@ Names of inputs and outputs ignore case; elsewhere they are shown as the query w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,6 +72,9 @@ OUT_OF_ORDER = "0s"
 ACTION: Literal["adjust", "drop"] = "adjust"
 FIELD_COLUMN = "field"
 
+#: Where in a table something is wrong, as msgspec says it: the name of a key that is unknown or missing, and a path.
+_INNER = re.compile(r"field `([^`]+)`|- at `\$\.([^`\[]+)")
+
 _SECTIONS = ("start", "snapshot", "faults", "time", "inputs", "outputs", "functions", "boards")
 
 
@@ -98,6 +102,11 @@ class Events(_Table, frozen=True, kw_only=True):
     partition_key: str | None = None
     format: Format = "json"
     delimiter: Delimiter = ","
+
+    @property
+    def is_text(self) -> bool:
+        """Whether all values are text."""
+        return self.format == "csv"
 
     @property
     def read_body(self) -> ReadBody:
@@ -388,7 +397,8 @@ class _Reader:
         try:
             return msgspec.convert(table, kind)
         except msgspec.ValidationError as exc:
-            raise self._error(field, f"{place or f'[{field}]'}: {exc}") from exc
+            inner = [key or path for key, path in _INNER.findall(str(exc))]  # the path comes last
+            raise self._error(".".join([field, *reversed(inner)]), f"{place or f'[{field}]'}: {exc}") from exc
 
     def _error(self, field: str, message: str) -> InvalidJob:
         return InvalidJob(self.path, message, field)

@@ -32,7 +32,7 @@ from .reports import Reports
 from .tables import FileTable, HashTable, PutTable
 
 #: Is increased when states and exchanges that were saved before can't be read any more.
-FORMAT = 2
+FORMAT = 3
 
 
 def open_job(
@@ -116,8 +116,8 @@ def hub_reader(job: str, name: str, config: JobConfig, hubs: Hubs, path: Path) -
     try:
         hub = hubs[table.hub]
         if table.consumer_group is None:
-            return HubReader(name, ConsumerGroup(hub, group_of(job)), table.read_body)
-        return HubReader(name, ConsumerGroups(hub).reader(table.consumer_group), table.read_body)
+            return HubReader(name, ConsumerGroup(hub, group_of(job)), table)
+        return HubReader(name, ConsumerGroups(hub).reader(table.consumer_group), table)
     except (UnknownHub, UnknownGroup) as exc:
         raise InvalidJob(path, f"[{field}]: {exc}", field) from exc
 

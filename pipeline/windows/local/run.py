@@ -17,7 +17,7 @@ from ..jobs.job_toml import FileInput, InvalidJob, JobConfig, ReferenceInput
 from ..jobs.prepare import Prepared, prepare
 from ..jobs.tables import FileTable
 from ..language.ticks import END
-from ..operators.faults import Faults, Timed
+from ..operators.faults import KINDS, Faults, Timed
 from ..operators.reference import Table
 from ..planning.columns import Unseen
 from ..planning.nodes import Plan
@@ -107,6 +107,12 @@ class Summary:
     events: int = 0
     rows: Counter[str] = field(default_factory=Counter)
     faults: FirstFaults = field(default_factory=FirstFaults)
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether there is no row, and as many faults that leave something out as there are events."""
+        left_out = sum(count for kind, count in self.faults.counts.items() if KINDS[kind].leaves_out)
+        return not self.rows.total() and 0 < self.events <= left_out
 
 
 Write = Callable[[OutputRow], None]

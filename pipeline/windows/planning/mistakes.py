@@ -70,16 +70,16 @@ def _aliases(select: Select, scope: Scope) -> Iterator[Warned]:
 
 
 def _strangers(select: Select, scope: Scope, others: Set[str]) -> Iterator[Warned]:
-    """Yield columns that begin with the name of an input or a step that is not in this FROM."""
+    """Yield columns that begin with the name of an input or a step that is not in this FROM, or not by this name."""
+    called = {source.name.lower(): source.alias for source in scope.sources}
     for part in walk(select):
         if not isinstance(part, Column) or len(part.names) == 1 or part.names[0].lower() not in others:
             continue
         name = part.names[0]
         if scope.source(name) is None and not scope.surely_has(name):
+            how = f"has the name {called[name.lower()]} in" if name.lower() in called else "is not in"
             alias = scope.find(part)[0].alias
-            yield Warned.of(
-                f"{name} is not in this FROM, so that {part} is a property of {alias}'s column {name}", part.at
-            )
+            yield Warned.of(f"{name} {how} this FROM, so that {part} is a property of {alias}'s column {name}", part.at)
 
 
 def _text_times(select: Select, scope: Scope, types: Types) -> Iterator[Warned]:

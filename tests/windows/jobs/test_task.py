@@ -12,14 +12,17 @@ import redis as redis_py
 
 from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
+from pipeline.reference import References
 from pipeline.windows.jobs import exchange, sources, stages
 from pipeline.windows.jobs.begin import begin
 from pipeline.windows.jobs.fault_examples import fault_examples
 from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.keys import MERGE
 from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.reports import PERIOD, JobStatus, Reports
+from pipeline.windows.jobs.state import state_sizes
 from pipeline.windows.language.ticks import TICKS_PER_MINUTE, isoformat, parse
 from pipeline.windows.operators.faults import (
     CLOCK,
@@ -30,14 +33,17 @@ from pipeline.windows.operators.faults import (
     KINDS,
     LATE_ADJUSTED,
     MOST_EXAMPLES,
+    REFERENCE,
     ROW,
 )
 
+from ..support.crashes import die
 from ..support.example import at, enqueued_ms
 from ..support.running_jobs import closed, load, rows, run, write_job
 
 NewJob = Callable[..., Job]
 EVENTS = '[inputs.Input]\nhub = "events"\n'
+NO_LIMIT = EVENTS + '[time]\nlate_arrival = "-1"\n'
 COUNTS = "SELECT k, COUNT(*) AS n INTO Out FROM Input{} GROUP BY k, TumblingWindow(minute, 10)"
 
 
@@ -263,12 +269,65 @@ def test_a_hash_of_reference_data_is_joined(redis: redis_py.Redis, hubs: Hubs, n
     assert rows(redis) == [(None, {"n": 1, "name": "Ann"})]
 
 
+def test_a_hash_that_is_gone_is_an_error_until_it_is_back_and_no_table_of_nulls(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob
+) -> None:
+    query = "SELECT i.n, d.name INTO Out FROM Input i LEFT JOIN Devices d ON i.k = d.id"
+    toml = EVENTS + '[inputs.Devices]\nreference = { hash = "devices", field_column = "id" }\n'
+    with pytest.raises(InvalidJob, match=r"\[inputs.Devices\]: there is no hash devices in database"):
+        new_job(query, toml)
+    redis.hset("devices", "a", '{"name": "Ann"}')
+    job = new_job(query, toml)
+    run(job)
+
+    redis.delete("devices")
+    job._refresh_at = 0.0
+    send(hubs, "10:01", k="a", n=1)
+    run(job)
+    assert rows(redis) == [(None, {"n": 1, "name": "Ann"})]
+    error = status(job).error
+    assert error is not None
+    assert (error.task, error.message[:30]) == ("Devices", "there is no hash devices in da")
+
+    redis.hset("devices", "a", '{"name": "Bob"}')
+    job._refresh_at = 0.0
+    send(hubs, "10:02", k="a", n=2)
+    run(job)
+    assert rows(redis)[1:] == [(None, {"n": 2, "name": "Bob"})]
+    assert status(job).error is None
+
+
+def test_what_was_put_is_joined_and_is_the_same_after_a_crash(
+    redis: redis_py.Redis, hubs: Hubs, tmp_path: Path
+) -> None:
+    tables = References(redis)
+    tables.put("devices", [{"id": "a", "name": "Ann"}], enqueued_ms("10:00"))
+    query = "SELECT i.k, d.name, COUNT(*) AS n INTO Out FROM Input i TIMESTAMP BY at LEFT JOIN Devices d ON i.k = d.id "
+    query += "GROUP BY i.k, d.name, TumblingWindow(minute, 10)"
+    toml = NO_LIMIT + '[inputs.Devices]\nreference = { name = "devices" }\n'
+    for time in ("09:59", "10:01"):
+        for partition in (0, 1):
+            send(hubs, time, partition, k="a", at=isoformat(at(time)))
+    folder = write_job(tmp_path / "j", query, toml)
+    first = load(folder, redis, hubs, pacing=Pacing(3600.0), beat=0.0)
+    run(first)
+    assert rows(redis) == []
+    die(first)  # and what it has taken is read again
+
+    tables.put("devices", [{"id": "a", "name": "Bob"}])  # which holds from now on
+    for time in ("10:11", "10:21"):
+        for partition in (0, 1):
+            send(hubs, time, partition, k="a", at=isoformat(at(time)))
+    second = load(folder, redis, hubs, pacing=Pacing(3600.0), beat=0.0)
+    run(second)
+    assert [(row["name"], row["n"]) for _, row in rows(redis)] == [("Ann", 2), ("Ann", 2)]
+    assert faults(second) == {REFERENCE: 2}
+    second.share.stop()
+
+
 def waiting(job: Job) -> list[tuple[str, str | None, int, int]]:
     """What waits: the step, the minute at which its window ends, events and groups."""
     return [(each.step, minute(each.end), each.events, each.groups) for each in status(job).waiting]
-
-
-NO_LIMIT = EVENTS + '[time]\nlate_arrival = "-1"\n'
 
 
 @pytest.mark.parametrize("partitioned", [False, True])
@@ -386,6 +445,26 @@ def test_the_last_faults_of_each_kind_are_kept_with_their_events(
     assert (newest.event_time, newest.task) == (isoformat(at("09:00")), "0")
     assert [each.sequence_number for each in found[LATE_ADJUSTED]] == list(range(len(bodies) - 1, 7, -1))
     assert status(job).faults[LATE_ADJUSTED] == MOST_EXAMPLES + 5
+
+
+def test_it_is_told_since_when_the_state_is_not_saved(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> None:
+    folder = write_job(tmp_path / "j", COUNTS.format(""), EVENTS)
+    first = load(folder, redis, hubs, pacing=Pacing(3600.0), beat=0.0)
+    run(first)
+    send(hubs, "10:01", k="a")
+    task = status(first).tasks["0"]
+    assert task.saved is not None
+    assert task.saved < task.reported  # what has just come
+    before = task.saved
+    first.stop()  # which saves
+    assert state_sizes(redis, {"j": ["0", "1"], "none": ["0"]})["j"] > 0
+
+    second = load(folder, redis, hubs, pacing=Pacing(3600.0), beat=0.0)
+    task = status(second).tasks["0"]
+    assert task.saved == task.reported
+    send(hubs, "10:02", k="a")
+    assert before < (status(second).tasks["0"].saved or "") < task.reported
+    second.share.stop()
 
 
 def test_what_is_read_again_is_no_new_example(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:

@@ -37,7 +37,14 @@ class BoardOutput(Sink):
 
     def queue(self, pipe: Pipeline, rows: Sequence[OutputRow], faults: Faults) -> None:
         for row in rows:
-            self._queue(pipe, row, faults)
+            member = lookup(row.columns, self.member)
+            score = lookup(row.columns, self.score)
+            try:
+                change = self.op, _member(member, self.member), _decimal(score, self.score)
+                self.boards[self.board].queue_update(pipe, *change)
+            except InvalidValue as exc:
+                kind = BOARD_NULL if member is None or score is None else BOARD
+                faults.report(kind, f"board {self.board}: {exc}", row)
 
     def replied(self, reply: Any, faults: Faults) -> None:
         """Report a change that the board refused, or could not make, as a fault. Raises any other error.
@@ -54,16 +61,6 @@ class BoardOutput(Sink):
             faults.report(BOARD, f"board {self.board} did not take a score ({reply[0].decode()})")
         else:
             super().replied(reply, faults)
-
-    def _queue(self, pipe: Pipeline, row: OutputRow, faults: Faults) -> None:
-        member = lookup(row.columns, self.member)
-        score = lookup(row.columns, self.score)
-        try:
-            change = self.op, _member(member, self.member), _decimal(score, self.score)
-            self.boards[self.board].queue_update(pipe, *change)
-        except InvalidValue as exc:
-            kind = BOARD_NULL if member is None or score is None else BOARD
-            faults.report(kind, f"board {self.board}: {exc}", row)
 
 
 def _member(value: Any, column: str) -> str:
