@@ -33,6 +33,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.util import find_spec
@@ -45,10 +46,7 @@ from pipeline.windows.engine.engine import Engine, OutputRow
 from pipeline.windows.language.parser import parse as parse_query
 from pipeline.windows.language.ticks import TICKS_PER_SECOND, parse
 from pipeline.windows.language.values import Datetime
-from pipeline.windows.operators.aggregates import aggregate
 from pipeline.windows.operators.faults import Faults
-from pipeline.windows.operators.panes import Panes
-from pipeline.windows.operators.slices import Slices
 from pipeline.windows.planning.planner import plan
 from pipeline.windows.row import Row as EventRow
 
@@ -61,6 +59,11 @@ WITH ContextReward AS (
     GROUP BY eventid, HoppingWindow(Duration(hour, 2), Hop(hour, 1))
 )
 SELECT eventid, CR.actionname AS actionname, CR.age AS age, reward INTO OutputWindow FROM ContextReward
+"""
+
+A_WINDOW = """
+SELECT k, TopOne() OVER (ORDER BY t) AS a, MAX(v) AS b INTO o FROM i
+GROUP BY k, HoppingWindow(minute, {hops}, 1)
 """
 
 HOUR = 3600 * TICKS_PER_SECOND
@@ -232,18 +235,30 @@ def compare(count: int, keys: int, rounds: int) -> list[Row]:
     ]
 
 
-class TimedPanes(Panes):
-    """Counts output rows, and the time that they take."""
+@dataclass
+class Emitted:
+    """The output rows of an operator, and the time that they took."""
 
-    emitting = 0.0
-    emitted = 0
+    rows: int = 0
+    seconds: float = 0.0
 
-    def _rows(self, end: int) -> Iterator[EventRow]:
+
+def timed_panes(hops: int) -> tuple[Any, Emitted]:
+    """Return the operator of a hopping window of so many minutes, by one, and what it will have emitted."""
+    engine = Engine(plan(parse_query(A_WINDOW.format(hops=hops))), Faults("bench", Counter()))
+    (panes,) = engine._operators.values()
+    rows_of = panes._rows  # type: ignore[attr-defined]
+    emitted = Emitted()
+
+    def timed(end: int) -> Iterator[EventRow]:
         start = time.process_time()
-        rows = list(super()._rows(end))
-        self.emitting += time.process_time() - start
-        self.emitted += len(rows)
+        rows = list(rows_of(end))
+        emitted.seconds += time.process_time() - start
+        emitted.rows += len(rows)
         return iter(rows)
+
+    panes._rows = timed  # type: ignore[attr-defined]
+    return panes, emitted
 
 
 def by_length(count: int, keys: int, rounds: int) -> list[Row]:
@@ -256,20 +271,17 @@ def by_length(count: int, keys: int, rounds: int) -> list[Row]:
         ticks = START + number * span // count
         record = {"k": f"key-{rnd.randrange(keys)}", "t": Datetime(ticks), "v": rnd.random()}
         rows.append(EventRow(record, ticks, (0, number, 0)))
-    select = parse_query("SELECT TopOne() OVER (ORDER BY t) a, MAX(v) b INTO o FROM i GROUP BY k, Tumbling(minute, 1)")
-    calls: list[Any] = [item.expression for item in select.statements[0].selects[0].items]
     emission: dict[int, list[float]] = {2: [], 24: [], 1440: []}
 
     def a_row(hops: int) -> float:
-        aggregates = [aggregate(call, column) for call in calls]
-        operator = TimedPanes(Slices(hops * minute, minute), [get("k")], aggregates, Faults("bench", Counter()))
+        operator, emitted = timed_panes(hops)
         start = time.process_time()
         for first in range(0, count, BATCH):
             operator.feed(0, rows[first : first + BATCH])
             list(operator.advance(rows[min(first + BATCH, count) - 1].time - 1))
         list(operator.advance(START + 2 * span))
-        seconds = time.process_time() - start - operator.emitting
-        emission[hops].append(operator.emitting / operator.emitted * 1e6)
+        seconds = time.process_time() - start - emitted.seconds
+        emission[hops].append(emitted.seconds / emitted.rows * 1e6)
         return seconds / count * 1e6
 
     begin()
@@ -278,16 +290,8 @@ def by_length(count: int, keys: int, rounds: int) -> list[Row]:
     taken = Row(f"a row, by the duration of the windows; {of_group} in a pane", medians)
     if keys == 10:
         taken.goals += [Goal(f"{hops} hops", "2 hops", 1.3) for hops in (24, 1440)]
-    emitted = {f"{hops} hops": sorted(times)[len(times) // 2] for hops, times in emission.items()}
-    return [taken, Row("an output row, by the duration of the windows", emitted)]
-
-
-def column(expression: Any) -> Callable[[EventRow], Any]:
-    return get(*expression.names)
-
-
-def get(name: str) -> Callable[[EventRow], Any]:
-    return lambda row: row.columns.get(name)
+    an_output_row = {f"{hops} hops": sorted(times)[len(times) // 2] for hops, times in emission.items()}
+    return [taken, Row("an output row, by the duration of the windows", an_output_row)]
 
 
 @click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)

@@ -8,6 +8,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 
 from pipeline.store.clock import clock_ms
 from pipeline.windows.jobs.registry import JobProgress, JobRegistry
+from pipeline.windows.jobs.state import state_sizes
 from pipeline.windows.jobs.states import State
 from pipeline.windows.language.ticks import TICKS_PER_SECOND, from_unix_ms, parse
 from pipeline.windows.operators.faults import KINDS
@@ -15,9 +16,11 @@ from pipeline.windows.operators.faults import KINDS
 
 def job_metrics(registry: JobRegistry) -> Iterator[Metric]:
     """Read the status of every job, in a few round trips."""
-    found = registry.progress_of(registry.all())
+    jobs = registry.all()
+    found = registry.progress_of(jobs)
     now = from_unix_ms(clock_ms(registry.redis)) if found else 0
     yield from _progress(found, now)
+    yield from _states(found, state_sizes(registry.redis, {name: job.tasks for name, job in jobs.items()}), now)
     yield from _results(found)
     yield from _deliveries(found)
 
@@ -55,6 +58,25 @@ def _progress(jobs: dict[str, JobProgress], now: int) -> Iterator[Metric]:
             due.add_metric([name], (parse(window.due) - now) / TICKS_PER_SECOND)
         events.add_metric([name], sum(number for task in status.tasks.values() for number in task.next.values()))
     yield from (state, delay, lag, waiting, due, events)
+
+
+def _states(jobs: dict[str, JobProgress], sizes: dict[str, int], now: int) -> Iterator[Metric]:
+    size = GaugeMetricFamily(
+        "wz_job_state_bytes", "About how much of Redis's memory its saved state takes.", labels=["job_name"]
+    )
+    age = GaugeMetricFamily(
+        "wz_job_checkpoint_age_seconds",
+        "How long ago the oldest state was saved with which a task would begin after a crash; 0 if nothing was new "
+        "since. It grows while no worker runs.",
+        labels=["job_name"],
+    )
+    for name, (_, status, *_) in jobs.items():
+        if status is None:
+            continue
+        size.add_metric([name], sizes[name])
+        ages = [now - parse(task.saved) for task in status.tasks.values() if task.saved not in (None, task.reported)]
+        age.add_metric([name], max(ages, default=0) / TICKS_PER_SECOND)
+    yield from (size, age)
 
 
 def _results(jobs: dict[str, JobProgress]) -> Iterator[Metric]:

@@ -179,9 +179,9 @@ def _inputs(project: Project, forms: list[Form], names: _Names) -> None:
         if is_reference[name]:
             tables[name] = {"reference": {"hash": f"reference:{name}"}}
             continue
-        if (source := form.text("DataSourceType", default=_EVENT_HUB)) != _EVENT_HUB:
-            project.warn(form, "DataSourceType", f"{source}: read here as the hub {name.lower()}")
         hub = form.text("EventHubProperties", "EventHubName", default=name.lower())
+        if (source := form.text("DataSourceType", default=_EVENT_HUB)) != _EVENT_HUB:
+            project.warn(form, "DataSourceType", f"{source}: read here as the hub {hub}")
         project.hubs[name] = hub
         key = form.text("PartitionKey", default="")
         tables[name] = {"hub": hub} | ({"partition_key": key} if key else {})

@@ -14,6 +14,7 @@ import click
 from ..boards import Board, Boards
 from ..units import counted
 from . import terminal
+from .row_file import RowFile
 from .terminal import one_line_errors
 
 #: The name of standard output, and of standard input.
@@ -30,8 +31,6 @@ def export_board(name: str, file: Path) -> None:
     All is of one moment of each shard, also while others write. If the name of FILE ends in .gz, it is packed. A FILE
     that is there is replaced when all is written.
     """
-    from ..windows.local.row_file import RowFile
-
     found = _board(name)
     with ExitStack() as opened:
         progress = opened.enter_context(terminal.stages("Reading"))

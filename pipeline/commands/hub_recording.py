@@ -18,6 +18,7 @@ from ..units import counted
 from . import terminal
 from .hub_management import existing_hubs
 from .moments import Moment
+from .row_file import RowFile
 from .terminal import one_line_errors
 
 #: The name of standard output.
@@ -46,8 +47,6 @@ def export_events(name: str, file: Path, begin: int | None, end: int | None, par
     packed. A FILE that is there is replaced when all is written. However much there is, it takes about 32 MiB of memory
     beside that of the program.
     """
-    from ..windows.local.row_file import RowFile
-
     hub = existing_hubs()[name]
     partitions = range(hub.partitions) if partition is None else [hub.checked_partition(partition)]
     found = spans(hub, partitions, begin, end)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -22,7 +21,8 @@ def project_of(path: Path) -> Project | None:
     if path.name != PROJECT:
         return None
     project = read_project(path)
-    _show(project.warnings)
+    for warning in project.warnings:
+        click.echo(warning, err=True)  # rows go to standard output
     return project
 
 
@@ -40,7 +40,8 @@ def import_job(project: Path, to: Path | None) -> None:
     found.local_job()  # raises what is wrong with it as a job
     to = to or Path(found.name)
     write_folder(found, to)
-    _show(found.warnings)
+    for warning in found.warnings:
+        click.echo(warning)
     click.echo(f"made {to}: wz job run {to}")
 
 
@@ -60,16 +61,13 @@ def export_job(folder: Path, to: Path | None, partitions: int) -> None:
     """
     to = to or Path(f"{folder.resolve().name}-azure")
     notes, differences = export_project(folder, to, partitions)
-    _show(notes)
+    for note in notes:
+        click.echo(note)
     if differences:
-        click.echo("Azure may give other rows:", err=True)
-        _show(f"  {difference}" for difference in differences)
+        click.echo("Azure may give other rows:")
+    for difference in differences:
+        click.echo(f"  {difference}")
     click.echo(f"made {to}: open it in VS Code, or build it with azure-streamanalytics-cicd")
-
-
-def _show(lines: Iterable[str]) -> None:
-    for line in lines:
-        click.echo(line, err=True)
 
 
 COMMANDS = (import_job, export_job)

@@ -6,7 +6,9 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -18,11 +20,12 @@ from ..windows.jobs.job_toml import FileConfig
 from ..windows.language.values import to_json
 from ..windows.local.cases import Outcome, find_cases, run_case, update
 from ..windows.local.files import STDIN, EventFile
-from ..windows.local.row_file import RowFile
 from ..windows.local.run import FirstFaults, LocalJob, Summary, Write, run
 from ..windows.planning.columns import Unseen
 from . import terminal
 from .job_azure import project_of
+from .parquet_file import ParquetFile
+from .row_file import RowFile
 from .terminal import one_line_errors
 
 #: The name of standard output.
@@ -54,7 +57,9 @@ folder_argument = click.argument("folder", type=click.Path(exists=True, file_oka
 @click.command("run")
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.option("--input", "inputs", type=NamedFile(), multiple=True, help="Events of an input, or reference data.")
-@click.option("--output", "outputs", type=NamedFile(), multiple=True, help="Where an output's rows go, as NDJSON.")
+@click.option(
+    "--output", "outputs", type=NamedFile(), multiple=True, help="Where an output's rows go: NDJSON or Parquet."
+)
 @one_line_errors
 def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[tuple[str, Path], ...]) -> None:
     """Run the query of FOLDER over files, to their ends; then all windows are closed. Needs no Redis.
@@ -64,7 +69,9 @@ def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[t
     Inputs are NDJSON (- is standard input), JSON, CSV or Parquet, as the file's name tells; they may be .gz. Without
     --input, a file that job.toml names is used. Rows go to the files of --output or of job.toml; if there are none, to
     standard output (-), which several outputs share as {"output": ..., "row": ...}. Other outputs of job.toml, such as
-    boards, are not touched.
+    boards, are not touched. Rows are NDJSON, packed if the file's name ends in .gz, or Parquet (.parquet).
+
+    Exits with 1 if no row came because every event failed.
     """
     started = time.monotonic()
     project = project_of(folder)
@@ -77,7 +84,9 @@ def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[t
     places = _places(made, _by_name(outputs, made.plan.outputs, "--output"))
     with ExitStack() as opened:
         events = {
-            name: EventFile(path, made.config.delimiter(name)) if project is None else project.event_file(name, path)
+            name: EventFile(path, made.config.events(name).delimiter)
+            if project is None
+            else project.event_file(name, path)
             for name, path in files.items()
         }
         for file in events.values():
@@ -91,6 +100,8 @@ def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[t
         click.echo(warned, err=True)
     for line in _summary(made, summary, places, time.monotonic() - started):
         click.echo(line, err=True)
+    if summary.is_failed:
+        sys.exit(1)
 
 
 def _by_name(pairs: Iterable[tuple[str, Path]], names: Collection[str], option: str) -> dict[str, Path]:
@@ -109,7 +120,9 @@ def _by_name(pairs: Iterable[tuple[str, Path]], names: Collection[str], option: 
 def _places(made: LocalJob, given: Mapping[str, Path]) -> Mapping[str, Path]:
     """Return where the rows of each output go; rows of outputs that are left out are only counted."""
     of_job = {
-        name: made.folder / table.file for name, table in made.config.outputs.items() if isinstance(table, FileConfig)
+        name: made.folder / table.file
+        for name, table in made.config.outputs.items()
+        if isinstance(table, FileConfig) and name != made.config.faults
     }
     places = of_job | dict(given) or dict.fromkeys(made.plan.outputs, STDOUT)
     files = [path.resolve() for path in places.values() if path != STDOUT]
@@ -122,17 +135,30 @@ def _places(made: LocalJob, given: Mapping[str, Path]) -> Mapping[str, Path]:
 def _writers(places: Mapping[str, Path]) -> Iterator[Write]:
     to_stdout = [name for name, path in places.items() if path == STDOUT]
     with ExitStack() as opened:
-        writers: dict[str, Callable[[bytes], object]] = {
-            name: opened.enter_context(RowFile(path)).write for name, path in places.items() if path != STDOUT
+        writers: dict[str, Callable[[Mapping[str, Any]], object]] = {
+            name: _writer(path, opened) for name, path in places.items() if path != STDOUT
         }
         for name in to_stdout:
-            writers[name] = _print_named(name) if len(to_stdout) > 1 else _print
+            writers[name] = _as_json(_print_named(name) if len(to_stdout) > 1 else _print)
 
         def write(row: OutputRow) -> None:
             if row.output in writers:
-                writers[row.output](to_json(row.columns))
+                writers[row.output](row.columns)
 
         yield write
+
+
+def _writer(path: Path, opened: ExitStack) -> Callable[[Mapping[str, Any]], object]:
+    suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    if suffix == ".csv" or path.suffixes[-2:] == [".parquet", ".gz"]:
+        raise click.UsageError(f"--output: {path}: rows are written as NDJSON (.ndjson, .ndjson.gz) or .parquet")
+    if suffix == ".parquet":
+        return opened.enter_context(ParquetFile(path)).write_row
+    return _as_json(opened.enter_context(RowFile(path)).write)
+
+
+def _as_json(write: Callable[[bytes], object]) -> Callable[[Mapping[str, Any]], object]:
+    return lambda columns: write(to_json(columns))
 
 
 def _print(row: bytes) -> None:
@@ -192,7 +218,8 @@ def test_job(folder: Path, cases: tuple[str, ...], is_update: bool) -> None:
     failed = 0
     unseen = Unseen(made.plan)
     for case in find_cases(made, cases):
-        outcome = run_case(made, case, unseen)
+        with terminal.stages(case.name) as at:
+            outcome = run_case(made, case, unseen, partial(_show_read, at))
         if is_update:
             click.echo(f"{case.name}: wrote {', '.join(path.name for path in update(outcome))}")
             continue
@@ -204,6 +231,12 @@ def test_job(folder: Path, cases: tuple[str, ...], is_update: bool) -> None:
     if failed:
         click.echo(f"{failed} failed", err=True)
         sys.exit(1)
+
+
+def _show_read(at: Callable[[int, int], None], files: Collection[EventFile]) -> None:
+    """Show on a terminal how many bytes of how many are read."""
+    if sys.stderr.isatty():
+        at(sum(file.position for file in files), sum(file.size or 0 for file in files))
 
 
 def _outcome(outcome: Outcome) -> Iterator[str]:

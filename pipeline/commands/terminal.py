@@ -47,6 +47,7 @@ def one_line_errors(command: F) -> F:
         except BrokenPipeError:
             raise
         except OSError as exc:
+            _drop_output()
             raise click.ClickException(f"{exc.filename or 'the output'}: {exc.strerror or exc}") from exc
         except UnicodeEncodeError as exc:  # of an argument: Python has surrogates for bytes that are no UTF-8
             raise click.ClickException(f"{exc.object[exc.start :][:80]!r} is not text in UTF-8") from exc
@@ -55,6 +56,14 @@ def one_line_errors(command: F) -> F:
             raise click.ClickException(f"Redis: {' '.join(str(exc).split())}{hint}") from exc
 
     return run_command  # type: ignore[return-value]
+
+
+def _drop_output() -> None:
+    """Drop what standard output can't take, or Python would try it once more at its end, and say so."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _where_it_was_looked_for() -> str:

@@ -151,8 +151,9 @@ def outcome(name: str, definition: Definition, hub: Hub, stored: StoredEvent, cl
 def _of_input(
     found: Outcome, plan: Plan, config: JobConfig, name: str, hub: Hub, stored: StoredEvent, faults: _Told
 ) -> None:
-    inputs = InputRows(plan.streams, name, config.policies, faults)
-    reader = EventReader(plan.names, config.read_body(name), keeps_events=plan.reads_metadata)
+    settings = config.events(name)
+    inputs = InputRows(plan.streams, name, config.policies, faults, is_text=settings.is_text)
+    reader = EventReader(plan.names, settings.read_body, keeps_events=plan.reads_metadata)
     processed = from_unix_ms(stored.enqueued_ms)
     if any(stream.timestamp for stream in plan.streams if stream.input == name):
         faults.silent = True

@@ -49,6 +49,7 @@ RESERVED = frozenset(
         "openapi.json",
         "outputs",
         "readyz",
+        "reference",
         "static",
     }
 )

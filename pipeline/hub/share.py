@@ -8,13 +8,15 @@ Theory. No worker is in charge of the others. Once in each beat every worker, by
     4. gives up leases above its quota, or tries to take free ones up to it
 
 Between two beats a thread, the keeper, does 1 and the renewing of 3, since the worker may be busy for longer than a
-lease lasts. The keeper neither takes nor gives up leases.
+lease lasts. The keeper neither takes nor gives up leases. It goes on for `STUCK` seconds after the worker's last turn:
+a worker that hangs must not keep its leases for ever, however lively its keeper is.
 
     a worker ...       its leases                          the others count it
     comes              it has none                         from its first beat on
     stops              are released at once                no longer, from then on
     dies               end by themselves, `TTL` s later    for `GONE` s
     is paused          the same; it notices at step 3      for `GONE` s, and again when it continues
+    hangs              the same, `STUCK` s after its turn  the same
 
 Invariant: a partition has one lease, and a lease one owner. The list of workers only decides quotas: if it is wrong, or
 workers see different lists, then for a beat some partitions wait or some worker has more than its share, and no
@@ -30,6 +32,8 @@ What to change together:
 - `BEAT` < `GONE` < `TTL`: a worker that is a little late still counts, and one that does not count any more still has
   its leases for a moment, in which the others find them taken and try again; `TTL` and a beat are below the ten seconds
   after which a dead worker's partitions have another reader (docs/scaling-hubs.md, tests/hub/test_takeover.py);
+- `STUCK` is far above the longest turn: reading back the state of a million groups takes some tens of seconds. A worker
+  that takes longer loses its leases while it works, and whoever takes them over works as long;
 - the keeper's period, a quarter of `TTL`, leaves three tries if Redis can't be reached for a moment;
 - `worker_name` and `fair_share`: the process is what comes before the last hyphen.
 """
@@ -61,6 +65,9 @@ BEAT = 1.0
 #: Seconds that a lease lasts. A dead worker's partitions have another reader after this time and a beat: below ten
 #: seconds, with room for a worker that is a little late.
 TTL = LEASE_TTL
+
+#: Seconds without a turn after which a worker is taken to hang.
+STUCK = 120.0
 
 #: Seconds without an announcement after which a worker does not count any more.
 GONE = WORKER_TTL
@@ -95,15 +102,21 @@ class Share:
         worker: str | None = None,
         beat: float = BEAT,
         ttl: float = TTL,
+        stuck: float = STUCK,
     ) -> None:
-        """`keys` are those of the leases; `ttl` is how many seconds they last, and `beat` a fraction of it."""
+        """`keys` are those of the leases; `ttl` is how many seconds they last, and `beat` a fraction of it.
+
+        `stuck` is after how many seconds without a call of `balance_if_due` they are not renewed any more.
+        """
         self.redis = client
         self.worker = worker or worker_name()
         self.leases = [Lease(client, key, ttl, self.worker) for key in keys]
         self.held: set[int] = set()
         self._beat = beat
         self._ttl = ttl
+        self._stuck = stuck
         self._next_beat = 0.0
+        self._turn = time.monotonic()
         self._workers_key = workers_key
         self._announce = client.register_script(_ANNOUNCE)
         self._stopped = threading.Event()
@@ -128,7 +141,8 @@ class Share:
 
     def balance_if_due(self) -> None:
         """Balance if a beat has passed. Call this also during long work: a dead worker's partitions are waiting."""
-        if time.monotonic() >= self._next_beat:
+        self._turn = time.monotonic()
+        if self._turn >= self._next_beat:
             self.balance()
             self._next_beat = time.monotonic() + self._beat
 
@@ -151,7 +165,7 @@ class Share:
         """Leave the partitions to the others at once."""
         self._stopped.set()
         if self._keeper is not None:
-            self._keeper.join()
+            self._keeper.join(self._ttl)  # one that hangs keeps nothing from others: it would have to renew in time
         self._give_up(tuple(self.held))
         self.redis.zrem(self._workers_key, self.worker)
 
@@ -160,7 +174,16 @@ class Share:
         return [worker.decode() for worker in cast("list[bytes]", answer)]
 
     def _keep(self) -> None:
+        is_stuck = False
         while not self._stopped.wait(self._ttl / 4):
+            if time.monotonic() - self._turn > self._stuck:
+                if not is_stuck:
+                    logger.error(
+                        "%s has made no turn for %.0f s: others may take over what it has", self.worker, self._stuck
+                    )
+                is_stuck = True
+                continue
+            is_stuck = False
             try:
                 self._present()
                 self._hold(tuple(self.held), take=False)

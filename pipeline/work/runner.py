@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +25,9 @@ Work = Callable[[Task, Progress], Any]
 
 #: Seconds between two renewals of the lease, at which it is also looked whether the task is to be cancelled.
 BEAT = 1.0
+
+#: Seconds after which a function that has not said how far it is is taken to hang, and another worker gets the task.
+STUCK = 600.0
 
 #: How often a task is begun, at most, if it fails by a fault of the program, or if its worker ends without a word.
 TRIES = 5
@@ -85,7 +89,7 @@ class TaskRunner:
             keeper.settle(lambda: self.tasks.postpone(task, _UNKNOWN_KIND, why, counts=False))
             return
         if task.tries > TRIES:
-            error = f"it was begun {TRIES} times, and never came to an end: its worker was killed, or failed"
+            error = f"it was begun {TRIES} times, and never came to an end: its worker was killed, hung or failed"
             keeper.settle(lambda: self.tasks.finish(task, TaskState.FAILED, error=error))
             return
         try:
@@ -135,12 +139,13 @@ class _Keeper(threading.Thread):
         self._lease = lease
         self._stop_event = stop
         self._at: tuple[int, int] | None = None
+        self._said = time.monotonic()
         self._why: type[Exception] | None = None
         self._over = threading.Event()
 
     def progress(self, done: int, total: int) -> None:
         """What the function calls. Raises `Cancelled`, `Stopped` or `LeaseLost`."""
-        self._at = done, total
+        self._at, self._said = (done, total), time.monotonic()
         if self._why is not None:
             raise self._why
         if self._stop_event.is_set():
@@ -160,6 +165,14 @@ class _Keeper(threading.Thread):
 
     def run(self) -> None:
         while not self._over.wait(BEAT):
+            if time.monotonic() - self._said > STUCK:
+                logger.error(
+                    "the task %s has not said how far it is for %.0f s: another worker may take it",
+                    self._task.id,
+                    STUCK,
+                )
+                self._why = LeaseLost
+                return
             try:
                 is_held = self._lease.hold()
                 answer = self._tasks.report(self._task, self._at) if is_held else -1

@@ -123,6 +123,8 @@ def test_what_was_done_is_counted() -> None:
         ("wz_dead_letters", "events", "0"): 1,
     }
     assert {key: found.get(key) for key in expected} == expected
+    assert found["wz_job_state_bytes", "copies"] >= 0
+    assert 0 <= found["wz_job_checkpoint_age_seconds", "copies"] < 600
     workers = [key for key in found if key[0] == "wz_process_threads" and "worker" in key]
     assert len(workers) == 2
     assert found["wz_redis_pool_connections", "idle"] > 0

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from pipeline.windows.functions import FUNCTIONS, Function
 from pipeline.windows.language.time_units import TIME_UNITS
+from pipeline.windows.operators.faults import KINDS
 
 
 def function_table() -> str:
@@ -36,3 +37,8 @@ def _written(function: Function) -> str:
     name = function.name + ("()" if function.kind == "system" else "")
     short = f" (or {function.short})" if function.short else ""
     return f"{name}{short}, {name}(DISTINCT)" if function.distinct else f"{name}{short}"
+
+
+def fault_table() -> str:
+    rows = (f"| `{name}` | {kind.title}: {kind.meaning} | {kind.azure or '-'} |" for name, kind in KINDS.items())
+    return "\n".join(["| Kind | What it is | Metric in Azure |", "|---|---|---|", *rows])

@@ -16,6 +16,7 @@ import redis as redis_py
 from click.testing import CliRunner
 
 from handlers import create_app
+from pipeline.asaproj.differences import DIFFERENCES
 from pipeline.settings import Settings
 from pipeline.windows.jobs.job_toml import config_of
 from pipeline.windows.jobs.reports import Reports
@@ -28,15 +29,17 @@ from ..windows.language.reference_blocks import blocks
 from ..windows.support.example import EVENTS, JOB, WINDOWS
 from ..windows.support.run import run as run_query
 from .commands_of_pages import Run, curl, mistakes
-from .language_tables import function_table, unsupported_rows
+from .language_tables import fault_table, function_table, unsupported_rows
 
 PAGE = REPOSITORY / "docs" / "windows.md"
 DRAWINGS = REPOSITORY / "docs" / "windows"
 
 
 @pytest.fixture
-def tools(redis: redis_py.Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Run]]:
-    """What the page's commands begin with, and how they are run."""
+def tools(
+    redis: redis_py.Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[dict[str, Run]]:
+    """What the page's commands begin with, and how they are run. /tmp is the test's own folder."""
     monkeypatch.chdir(REPOSITORY)
     environ = {
         "WZ_ENVIRONMENT": settings.environment,
@@ -48,8 +51,8 @@ def tools(redis: redis_py.Redis, settings: Settings, monkeypatch: pytest.MonkeyP
         if words == ["worker", "&"]:
             running.enter_context(process([sys.executable, "-m", "wz", "worker"], ready=has_done, env=environ))
             return ""
-        result = CliRunner().invoke(main, words, env=environ)
-        return result.stdout + result.stderr
+        result = CliRunner().invoke(main, [word.replace("/tmp/", f"{tmp_path}/") for word in words], env=environ)
+        return (result.stdout + result.stderr).replace(f"{tmp_path}/", "/tmp/")
 
     def has_done() -> bool:
         status = Reports(redis, "per-second").read()
@@ -76,6 +79,10 @@ def test_the_page_lists_the_functions_that_there_are_and_that_there_are_not() ->
         assert f"{row}\n" in there_is_not, f"docs/windows.md should have a row that ends with: {row}"
 
 
+def test_the_page_has_every_kind_of_fault() -> None:
+    assert f"\n{fault_table()}\n\n" in PAGE.read_text(), f"docs/windows.md should have this table:\n{fault_table()}"
+
+
 def test_the_page_counts_the_blocks_of_the_reference() -> None:
     counts = Counter(block.verdict for block in blocks())
     (sentence,) = re.findall(
@@ -88,6 +95,13 @@ def test_the_page_counts_the_blocks_of_the_reference() -> None:
         counts["refused"],
         counts["mistaken"] + counts["fragment"],
     )
+
+
+def test_what_export_says_of_a_query_is_a_row_of_the_table_of_differences() -> None:
+    page = PAGE.read_text()
+    for row, _ in DIFFERENCES:
+        about, here = row.split(": ", 1)
+        assert f"\n| {about} | {here} |\n" in page + "\n"
 
 
 def test_the_drawing_of_the_example_has_its_rows() -> None:
@@ -123,10 +137,17 @@ def test_the_drawing_of_the_windows_has_what_they_give(kind: str, window: str) -
     assert [(float(end), int(count)) for end, count in drawn] == [(end, row["count"]) for end, row in rows]
 
 
-def test_the_query_that_it_explains_is_the_jobs() -> None:
-    (shown,) = re.findall(r"^```sql\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+def test_the_queries_that_it_shows_are_the_jobs_and_one_of_azures_diagnostics() -> None:
+    shown, diagnostics = re.findall(r"^```sql\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    records = [
+        {"category": "Execution", "properties": {"Message": "started", "Type": 2}},
+        {"category": "Authoring", "properties": None},
+    ]
 
     assert parse(shown) == parse((JOB / "query.asaql").read_text())
+    assert [tuple(row.values()) for _, row in run_query(diagnostics, [(1, {"records": records})])["output"]] == [
+        ("Execution", "Message", "started"), ("Execution", "Type", 2), ("Authoring", None, None),
+    ]  # fmt: skip
 
 
 def test_the_error_that_it_shows_is_the_one_that_comes(tmp_path: Path) -> None:
@@ -145,7 +166,9 @@ def test_its_job_toml_is_one() -> None:
 
     for text in (first, second):
         config_of(tomllib.loads(text), PAGE)
-    assert set(tomllib.loads(second)) == {"start", "snapshot", "time", "inputs", "outputs", "boards"}
+    assert set(tomllib.loads(second)) == {
+        *("start", "snapshot", "faults", "time", "inputs", "outputs", "functions", "boards")
+    }
 
 
 def test_the_pages_it_links_to_are_there() -> None:

@@ -18,6 +18,8 @@ from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.log import Hub
 from pipeline.hub.share import GONE, TTL, Share, fair_share, worker_name
 
+from ..stack import until
+
 #: A worker gives up what is above its quota, then another takes it; the newest worker was not counted before that.
 ROUNDS = 3
 
@@ -153,6 +155,23 @@ def test_leases_are_renewed_while_the_worker_is_busy(redis: redis_py.Redis) -> N
     assert redis.get(key) == share.worker.encode()
     share.stop()
     assert list(redis.scan_iter("{hub:events:*")) == []
+
+
+def test_a_worker_that_hangs_loses_its_leases_although_its_keeper_lives(
+    redis: redis_py.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    group = ConsumerGroup(Hub(redis, "events", 2), "$relay")
+    hanging = Share.of(group, ttl=0.4)
+    hanging._stuck = 0.2
+    hanging.partitions()
+    other = Share.of(group, beat=0.0)
+    until(lambda: len(other.partitions()) == 2)
+
+    assert caplog.text.count("has made no turn for 0 s") == 1
+    until(lambda: len(other.partitions()) + len(hanging.partitions()) == 2)  # it counts again
+    assert not hanging.held & other.held
+    hanging.stop()
+    other.stop()
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,24 @@ def test_a_worker_that_was_taken_for_dead_changes_nothing_any_more(
     assert not tasks.report(made, (1, 2)) > 0
 
 
+def test_a_function_that_hangs_loses_its_task(
+    tasks: Tasks, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(runner, "BEAT", 0.01)
+    monkeypatch.setattr(runner, "STUCK", 0.1)
+    made = tasks.create("k", {}, "b")
+
+    def hangs(task: Task, progress: Progress) -> None:
+        until(lambda: "has not said how far it is" in caplog.text)
+        tasks.redis.delete(keys.TASK_LEASE.named(SUBJECT="b"))  # as time would, now that nobody renews it
+        carry_out(tasks, {"k": lambda task, progress: "of the other"})
+        progress(1, 2)
+
+    carry_out(tasks, {"k": hangs})
+
+    assert (tasks[made.id].state, tasks[made.id].result) == (TaskState.DONE, b'"of the other"')
+
+
 def test_a_kind_that_a_worker_does_not_know_waits_for_one_that_does(tasks: Tasks) -> None:
     made = tasks.create("newer", {}, "b")
     other = tasks.create("k", {}, "b")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 import redis as redis_py
@@ -20,6 +21,7 @@ from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
 from pipeline.store.client import redis_client
+from pipeline.windows.jobs import keys
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.outputs import StreamOutput, UnknownOutput
 from pipeline.windows.jobs.registry import JobRegistry
@@ -27,6 +29,7 @@ from pipeline.work.worker import Task, _loop, run
 
 from ..stack import PATIENCE, REPOSITORY, ROOT, redis_server, until
 from ..windows.support import example
+from ..windows.support.running_jobs import write_job
 
 
 @pytest.fixture
@@ -115,6 +118,87 @@ def test_a_killed_worker_is_followed_by_another_and_no_row_is_lost_or_doubled(
 
     entries = StreamOutput(redis, "Output").read()
     assert len(entries) == 8
+
+
+def test_a_paused_worker_is_followed_by_another_and_doubles_no_row_when_it_goes_on(
+    redis: redis_py.Redis, settings: Settings, environ: dict[str, str]
+) -> None:
+    """Its keeper is paused with it, so that its leases end."""
+    hubs = Hubs(redis, settings.hubs)
+    registry = JobRegistry(redis, hubs)
+    document = {"inputs": {"Input": {"hub": "events"}}, "outputs": {"Out": {"type": "stream"}}}
+    registry.put("j", Definition("SELECT n INTO Out FROM Input", document))
+    alone = environ | {"WZ_JOBS": ""}
+    leases = [keys.lease("j", str(partition)) for partition in range(4)]
+
+    def owners() -> set[int]:
+        """Return the processes that have the tasks, 0 for those that nobody has."""
+        return {int(owner.split(b"-")[-2]) if owner else 0 for owner in held()}
+
+    def held() -> list[bytes | None]:
+        return cast("list[bytes | None]", redis.mget(leases))
+
+    def rows() -> int:
+        return len(StreamOutput(redis, "Out").read())
+
+    with start(alone) as paused, start(alone) as other:
+        until(lambda: owners() == {paused.pid, other.pid})
+        paused.send_signal(signal.SIGSTOP)
+        its = [lease for lease, owner in zip(leases, held(), strict=True) if b"-%d-" % paused.pid in (owner or b"")]
+        for lease in its:
+            redis.pexpire(lease, 1)  # as time would
+        for worker, _ in redis.zscan_iter(keys.workers("j")):
+            if b"-%d-" % paused.pid in worker:
+                redis.zrem(keys.workers("j"), worker)
+        for partition in range(4):
+            hubs["events"].append([Event(b'{"n": 1}')], partition=partition)
+        until(lambda: rows() == 4)
+        assert owners() == {other.pid}
+
+        paused.send_signal(signal.SIGCONT)
+        until(lambda: owners() == {paused.pid, other.pid})
+        for partition in range(4):
+            hubs["events"].append([Event(b'{"n": 2}')], partition=partition)
+        until(lambda: rows() >= 8)
+        for worker in (paused, other):
+            worker.terminate()
+            worker.communicate(timeout=PATIENCE)
+    assert rows() == 8
+
+
+def test_a_worker_starts_although_a_job_is_broken_and_runs_it_once_it_is_mended(
+    redis: redis_py.Redis, settings: Settings, environ: dict[str, str], tmp_path: Path
+) -> None:
+    hubs = Hubs(redis, settings.hubs)
+    registry = JobRegistry(redis, hubs)
+    write_job(tmp_path / "good", "SELECT n INTO Good FROM Input", '[inputs.Input]\nhub = "events"\n', "Good")
+    write_job(tmp_path / "bad", "SELECT nope( FROM", '[inputs.Input]\nhub = "later"\n')
+    hubs["events"].append([Event(b'{"n": 1}')])
+
+    def rows(name: str) -> int:
+        try:
+            return len(StreamOutput(redis, name).read())
+        except UnknownOutput:
+            return 0
+
+    def reason() -> str:
+        bad = registry.all().get("bad")
+        return "" if bad is None else registry.progress("bad", bad).reason or ""
+
+    with start(environ | {"WZ_JOBS": str(tmp_path)}) as worker:
+        until(lambda: rows("Good") == 1)
+        until(lambda: "query.asaql: 1:14" in reason())
+        (tmp_path / "bad" / "query.asaql").write_text("SELECT n INTO Out FROM Input")
+        until(lambda: "there is no hub 'later'" in reason())
+        hubs.create("later", hubs.description("events"))
+        hubs["later"].append([Event(b'{"n": 1}')])
+        until(lambda: rows("Out") == 1)
+        worker.terminate()
+        _, log = worker.communicate(timeout=PATIENCE)
+
+    assert worker.returncode == 0
+    assert log.count("job bad can't begin") == 2  # once for each reason
+    assert "Traceback" not in log
 
 
 def test_a_relay_that_was_taken_away_is_told_of(

@@ -150,6 +150,7 @@ def _figures(request: Request, registry: JobRegistry, name: str, prepared: Prepa
         "window": window,
         "until": None if window is None or window.due is None else _until(window.due),
         "why": _why(progress),
+        "warnings": [] if prepared is None else prepared.warnings(),
         "picture": picture(plan, status, seen) if plan is not None and status is not None else None,
         "outputs": outputs,
         "boards": _boards(config),

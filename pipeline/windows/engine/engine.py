@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice, repeat
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from ..language.ticks import BEGINNING, isoformat
-from ..language.values import RowError
 from ..operators import analytic, elements, join, reference
 from ..operators.faults import LATE_DROPPED, ROW, Faults
+from ..operators.halves import by_halves
 from ..operators.operator import Operator
 from ..operators.waiting import Waiting
 from ..operators.windowing import window_operator
 from ..planning import nodes
+from ..planning.narrowing import narrowed
 from ..planning.nodes import Node, Plan
-from ..planning.projection import Project, projection
+from ..planning.projection import projection
 from ..row import Changes, Evaluate, Row
 
 
@@ -33,10 +34,14 @@ class OutputRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class ExchangeRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `node` for the nodes that read it in another engine, which runs another part: for its `feed_node`."""
+    """A row of `node` for the nodes that read it in another engine, which runs another part: for its `feed_node`.
+
+    `weight` is for how many rows it stands: a part of a pane, for its groups.
+    """
 
     node: int
     row: Row
+    weight: int = 1
 
     @property
     def time(self) -> int:
@@ -64,12 +69,13 @@ class Engine:
         nodes: Collection[int] | None = None,
     ) -> None:
         self.closed = BEGINNING
-        self._plan = plan
+        self._plan = plan = narrowed(plan)
         self._faults = faults
         self._tables = tables or {}
         self._ours = frozenset(range(len(plan.nodes)) if nodes is None else nodes)
         self._operators: dict[int, Operator] = {}
         self._given: list[Given] = []
+        self._is_in_order = True
         self._stride = 0
         self._readers: list[list[_Take]] = [[] for _ in plan.nodes]
         for place in sorted(self._ours):
@@ -94,7 +100,8 @@ class Engine:
         Stops after about `limit` rows. Then `closed` is below `watermark`, and the next call goes on from there. It can
         be more rows, because those of one instant stay together.
         """
-        while self.closed < watermark and len(self._given) < limit:
+        given = 0
+        while self.closed < watermark and given < limit:
             dues = [due for operator in self._operators.values() if (due := operator.due()) is not None]
             first = min(dues, default=None)
             if first is None or first > watermark:
@@ -104,11 +111,14 @@ class Engine:
             # rows and times. The stride grows while it gives few rows, so that a thousand instants take few rounds.
             begun = max(first, self.closed)
             count = self._advance_to(min(watermark, begun + self._stride))
+            given += count
             if count > limit // 2:
                 self._stride //= 2
             elif count < limit // 4:
                 self._stride = 2 * self._stride + 1
-        return sorted(self._taken(), key=_time_of)
+        is_in_order = self._is_in_order
+        rows = self._taken()
+        return rows if is_in_order else sorted(rows, key=_time_of)
 
     def waiting(self) -> dict[str, list[Waiting]]:
         """Return what each step of the query has taken and can't give yet; steps with nothing are left out."""
@@ -142,19 +152,24 @@ class Engine:
                 take(rows)
 
     def _give_in_parts(self, place: int, rows: Iterable[Row]) -> int:
-        """Give rows that may be many, and are made while they are read; return how many there were."""
-        count, unread = 0, iter(rows)
+        """Give rows that may be many, and are made while they are read; return about how many there were."""
+        count, unread, node = 0, iter(rows), self._plan.nodes[place]
         while some := list(islice(unread, _AT_ONCE)):
-            count += len(some)
+            count += sum([_weight(node, row) for row in some]) if _is_partial(node) else len(some)
             self._give(place, some)
         return count
 
     def _taken(self) -> list[Given]:
-        given, self._given = self._given, []
+        given, self._given, self._is_in_order = self._given, [], True
         return given
 
+    def _add(self, rows: list[Given]) -> None:
+        """Give rows, which are in order among themselves if an operator gave them."""
+        self._is_in_order = self._is_in_order and (not self._given or self._given[-1].time <= rows[0].time)
+        self._given += rows
+
     def _advance_to(self, time: int) -> int:
-        """Advance all operators; return how many rows they gave, including rows for other operators."""
+        """Advance all operators; return about how many rows they gave, including rows for other operators."""
         count = 0
         for place, operator in self._operators.items():
             count += self._give_in_parts(place, operator.advance(time))
@@ -213,7 +228,8 @@ class Engine:
         name, windowed = node.output, node.windowed
 
         def take(rows: Sequence[Row]) -> None:
-            self._given += [OutputRow(name, row.columns, row.time, row.arrival, windowed) for row in rows]
+            parts = map(_columns_of, rows), map(_time_of, rows), map(_arrival_of, rows)
+            self._add(list(map(OutputRow, repeat(name), *parts, repeat(windowed))))
 
         return take
 
@@ -230,16 +246,17 @@ class Engine:
             self._readers[place].append(self._exchange(place))
 
     def _exchange(self, place: int) -> _Take:
+        node = self._plan.nodes[place]
+
         def take(rows: Sequence[Row]) -> None:
-            self._given += [ExchangeRow(place, row) for row in rows]
+            self._add([ExchangeRow(place, row, _weight(node, row)) for row in rows])
 
         return take
 
     def _operator(self, node: nodes.Window | nodes.Analytic | nodes.Join) -> Operator:
         match node:
             case nodes.Window():
-                keys = [key.evaluate for key in node.keys]
-                session_keys = [key.evaluate for key in node.session_keys]
+                keys, session_keys = node.keys, node.session_keys
                 return window_operator(node.window, keys, node.aggregates, self._faults, session_keys, mode=node.mode)
             case nodes.Analytic():
                 return analytic.AnalyticFunctions(node.analytics, self._faults)
@@ -260,7 +277,15 @@ class Engine:
         )
 
 
-_time_of = attrgetter("time")
+_columns_of, _time_of, _arrival_of = attrgetter("columns"), attrgetter("time"), attrgetter("arrival")
+
+
+def _is_partial(node: Node) -> bool:
+    return isinstance(node, nodes.Window) and node.mode == "partial"
+
+
+def _weight(node: Node, row: Row) -> int:
+    return row.columns[0] if _is_partial(node) else 1
 
 
 def _branch(place: int) -> Callable[[Sequence[Row]], Sequence[Row]]:
@@ -268,25 +293,25 @@ def _branch(place: int) -> Callable[[Sequence[Row]], Sequence[Row]]:
 
 
 def _select(node: nodes.Select, plan: Plan, faults: Faults) -> Callable[[Sequence[Row]], Sequence[Row]]:
-    where = None if node.where is None else node.where.evaluate
+    where = None if node.where is None else node.where.many
     project = None if node.items is None else projection(node.items, plan.names)
-    return _kept(_work(where, project), faults)
+
+    def work(rows: Sequence[Row]) -> Sequence[Row]:
+        if where is not None:
+            rows = [row for row, holds in zip(rows, where(rows), strict=True) if holds is True]
+        if project is None:
+            return rows
+        return list(map(Row, project(rows), map(_time_of, rows), map(_arrival_of, rows)))
+
+    return _kept(work, faults)
 
 
-def _kept(work: Callable[[Sequence[Row]], list[Row]], faults: Faults) -> Callable[[Sequence[Row]], list[Row]]:
+def _kept(work: Callable[[Sequence[Row]], Sequence[Row]], faults: Faults) -> Callable[[Sequence[Row]], Sequence[Row]]:
     """Return what works on rows, and leaves out those for which `work` raises `RowError`: they are faults."""
 
-    def kept(rows: Sequence[Row]) -> list[Row]:
-        try:
-            return work(rows)
-        except RowError:  # rare: find out which row failed, and keep the others
-            given: list[Row] = []
-            for row in rows:
-                try:
-                    given += work((row,))
-                except RowError as exc:
-                    faults.report(ROW, exc, row)
-            return given
+    def kept(rows: Sequence[Row]) -> Sequence[Row]:
+        parts = [*by_halves(work, rows, lambda exc, row: faults.report(ROW, exc, row))]
+        return parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
 
     return kept
 
@@ -295,12 +320,3 @@ def _described(row: Row, values: Sequence[Evaluate]) -> Row:
     """Return a row with values that are computed of its event, and without the event."""
     plain = Row(row.columns, row.time, row.arrival)
     return Row((plain, *[value(row) for value in values]), row.time, row.arrival)
-
-
-def _work(where: Evaluate | None, project: Project | None) -> Callable[[Sequence[Row]], list[Row]]:
-    if project is None:
-        assert where is not None
-        return lambda rows: [row for row in rows if where(row) is True]
-    if where is None:
-        return lambda rows: [Row(project(row), row.time, row.arrival) for row in rows]
-    return lambda rows: [Row(project(row), row.time, row.arrival) for row in rows if where(row) is True]

@@ -74,7 +74,8 @@ class EventTimes:
         `time` and `arrival` are in ticks; `arrival` must never go back. `key` is that of the substream, `row` the
         event's, which a fault is about.
         """
-        self._clock = max(self._clock, arrival)
+        if arrival > self._clock:
+            self._clock = arrival
         if time > arrival + EARLY_TOLERANCE:
             self._report(EARLY, time, f"arrived at {isoformat(arrival)}", row)
             return None
@@ -126,7 +127,8 @@ class EventTimes:
         self._faults.report(kind, f"an event of {isoformat(time)} {what}", timed)
 
     def _record(self, time: int, key: Hashable) -> None:
-        self._highest = max(self._highest, time)
+        if time > self._highest:
+            self._highest = time
         if self._by_key is not None:
             self._by_key[key] = time
             if len(self._by_key) > self._forget_at:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..operators.codec import pack, unpack
 from ..operators.faults import CLOCK, EVENT_TIME, INPUT, Faults
 from ..planning.nodes import Compiled, Stream
 from ..row import Row
-from .bodies import InputError, ReadBody, decode, json_records
+from .bodies import InputError, ReadBody, Record, decode, json_records
 from .column_types import typed
 from .event_times import ARRIVAL, EventTimes, TimePolicies
 
@@ -78,73 +78,49 @@ class EventReader:
         self._names = names
         self._read = read
         self._keeps_events = keeps_events
-        self._shapes: dict[tuple[str, ...], bool] = {}  # a record's names -> what `_is_as_spelt` says
+        self._usual: set[tuple[str, ...]] = set()  # the names of records that have none of those that are added
 
     def rows(self, events: Sequence[StoredEvent], processed: int, faults: Faults) -> list[Row]:
         """Return the rows of events, in their order. An event without records is a fault."""
-        rows: list[Row] = []
-        for first in range(0, len(events), _TOGETHER):
-            some = events[first : first + _TOGETHER]
-            decoded = self._decoded(some)
-            if decoded is None:
-                for stored in some:
-                    rows += self._rows_of(stored, processed, faults)
-            else:
-                rows += self._plain_rows(some, decoded, processed, faults)
-        return rows
-
-    def _decoded(self, events: Sequence[StoredEvent]) -> list[Any] | None:
-        if self._read is not json_records:
-            return None
-        try:
-            return [decode(stored.event.body) for stored in events]
-        except (ValueError, RecursionError):
-            return None
-
-    def _plain_rows(
-        self, events: Sequence[StoredEvent], decoded: Sequence[Any], processed: int, faults: Faults
-    ) -> list[Row]:
-        are_records = set(map(type, decoded)) == {dict}
-        are_fit = are_records and surely_fit([stored.event.body for stored in events])
-        shapes, keeps_events = self._shapes, self._keeps_events
+        mapping, keeps_events = self._names.mapping, self._keeps_events
         rows: list[Row] = []
         when: tuple[int, int] | None = None
-        for stored, record in zip(events, decoded, strict=True):
-            is_as_spelt = shapes.get(tuple(record)) if are_records or type(record) is dict else None
-            if is_as_spelt is None:
-                is_as_spelt = self._is_as_spelt(record)
-            if is_as_spelt is None or not (are_fit or fits(record, stored.event.body)):
-                rows += self._rows_of(stored, processed, faults)
+        for stored, record in zip(events, self._usual_records(events), strict=True):
+            if record is None:
+                try:
+                    rows += rows_of(stored, processed, self._names, self._read, keeps_event=keeps_events)
+                except InputError as exc:
+                    where = f"partition {stored.partition}, offset {stored.offset}"
+                    faults.report(INPUT, f"{exc} ({where})", event=stored)
                 continue
             if when != (stored.enqueued_ms, stored.partition):
                 when = stored.enqueued_ms, stored.partition
                 time = from_unix_ms(stored.enqueued_ms)
                 added = added_columns(stored.partition, time, processed)
             record |= added
-            columns = record if is_as_spelt else self._names.mapping(record)
             arrival = (stored.partition, stored.sequence_number, 0)
-            rows.append(Row(columns, time, arrival, stored if keeps_events else None))
+            rows.append(Row(mapping(record), time, arrival, stored if keeps_events else None))
         return rows
 
-    def _is_as_spelt(self, record: Any) -> bool | None:
-        """Say whether the query spells the names of a record, and those that are added, as it does itself.
+    def _usual_records(self, events: Sequence[StoredEvent]) -> Iterator[Record | None]:
+        """Yield the record of each event whose body is one JSON object without odd names; None for the others."""
+        usual = self._usual
+        for first in range(0, len(events), _TOGETHER):
+            bodies = [stored.event.body for stored in events[first : first + _TOGETHER]]
+            try:
+                decoded = list(map(decode, bodies)) if self._read is json_records else [None] * len(bodies)
+            except (ValueError, RecursionError):
+                decoded = [None] * len(bodies)
+            all_fit = set(map(type, decoded)) == {dict} and surely_fit(bodies)
+            for record, body in zip(decoded, bodies, strict=True):
+                is_usual = type(record) is dict and (tuple(record) in usual or self._is_usual(record))
+                yield record if is_usual and (all_fit or fits(record, body)) else None
 
-        None for what is no record, or has a name that is added.
-        """
-        if type(record) is not dict or any(len(name) in _LENGTHS and name.lower() in _ADDED for name in record):
-            return None
-        whole = record | added_columns(0, 0, 0)
-        is_as_spelt = self._names.mapping(whole) is whole
-        if len(self._shapes) < _SHAPES:
-            self._shapes[tuple(record)] = is_as_spelt
-        return is_as_spelt
-
-    def _rows_of(self, stored: StoredEvent, processed: int, faults: Faults) -> list[Row]:
-        try:
-            return rows_of(stored, processed, self._names, self._read, keeps_event=self._keeps_events)
-        except InputError as exc:
-            faults.report(INPUT, f"{exc} (partition {stored.partition}, offset {stored.offset})", event=stored)
-            return []
+    def _is_usual(self, record: Record) -> bool:
+        is_usual = not any(len(name) in _LENGTHS and name.lower() in _ADDED for name in record)
+        if is_usual and len(self._usual) < _SHAPES:
+            self._usual.add(tuple(record))
+        return is_usual
 
 
 class InputRows:
@@ -224,7 +200,7 @@ class InputRows:
                 value = time_of_row(row)
                 if value is None:
                     raise RowError("TIMESTAMP BY is NULL")
-                key: Hashable = tuple([group_key(key_of_row(row)) for key_of_row in keys])
+                key: Hashable = tuple([group_key(key_of_row(row)) for key_of_row in keys]) if keys else None
                 time = times.time_of(int(to_datetime(value)), row.time, key, row)
             except RowError as exc:
                 self._faults.report(EVENT_TIME, exc, row)

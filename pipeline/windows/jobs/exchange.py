@@ -47,7 +47,8 @@ class Exchange:
     def queue(self, pipe: Pipeline, rows: Sequence[ExchangeRow], closed: int) -> None:
         """Put rows into the task's transaction. All rows of later transactions must be after `closed`."""
         if rows:
-            pipe.xadd(self.key, {"r": pack([(row.node, row.row) for row in rows]), "w": closed})
+            packed = pack([(row.node, row.row) for row in rows])
+            pipe.xadd(self.key, {"r": packed, "n": sum([row.weight for row in rows]), "w": closed})
         pipe.set(self.watermark_key, closed)
         self._published = closed
 
@@ -70,6 +71,7 @@ class _ExchangeEntry(NamedTuple):
     offset: str
     rows: list[tuple[int, Row]]  # each with the node that gave it
     closed: int
+    weight: int  # of all its rows
     sequence_number: int = -1  # only events of a hub have one
 
 
@@ -100,10 +102,13 @@ class ExchangeSource:
         self._published = int(next(replies) or BEGINNING)
         page = next(replies)
         self._has_ended = len(page) < self._asked
-        return [_ExchangeEntry(offset.decode(), unpack(fields[b"r"]), int(fields[b"w"])) for offset, fields in page]
+        return [
+            _ExchangeEntry(offset.decode(), unpack(fields[b"r"]), int(fields[b"w"]), int(fields[b"n"]))
+            for offset, fields in page
+        ]
 
     def count(self, entries: Sequence[_ExchangeEntry]) -> int:
-        return sum(len(entry.rows) for entry in entries)
+        return sum(entry.weight for entry in entries)
 
     def feed(self, engine: Engine, entries: Sequence[_ExchangeEntry], now: int) -> list[Given]:
         given: list[Given] = []

@@ -40,6 +40,7 @@ Names of inputs and outputs ignore case; elsewhere they are shown as the query w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,7 +50,7 @@ import msgspec
 
 from ...errors import InvalidValue, PipelineError
 from ...units import milliseconds
-from ..engine.bodies import Delimiter, Format, ReadBody, json_records, read_body
+from ..engine.bodies import Delimiter, Format, ReadBody, read_body
 from ..engine.event_times import TimePolicies
 from ..language.ticks import TICKS_PER_SECOND, isoformat, parse
 from ..language.tokens import At
@@ -70,6 +71,9 @@ LATE_ARRIVAL = "5s"
 OUT_OF_ORDER = "0s"
 ACTION: Literal["adjust", "drop"] = "adjust"
 FIELD_COLUMN = "field"
+
+#: Where in a table something is wrong, as msgspec says it: the name of a key that is unknown or missing, and a path.
+_INNER = re.compile(r"field `([^`]+)`|- at `\$\.([^`\[]+)")
 
 _SECTIONS = ("start", "snapshot", "faults", "time", "inputs", "outputs", "functions", "boards")
 
@@ -92,22 +96,31 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class _Events(_Table, frozen=True, kw_only=True):
+class Events(_Table, frozen=True, kw_only=True):
     """`partition_key` is the column with the events' key, if known. `delimiter` is for CSV."""
 
     partition_key: str | None = None
     format: Format = "json"
     delimiter: Delimiter = ","
 
+    @property
+    def is_text(self) -> bool:
+        """Whether all values are text."""
+        return self.format == "csv"
 
-class HubInput(_Events, frozen=True):
+    @property
+    def read_body(self) -> ReadBody:
+        return read_body(self.format, self.delimiter)
+
+
+class HubInput(Events, frozen=True):
     """`consumer_group` is None for the job's own."""
 
     hub: str
     consumer_group: str | None = None
 
 
-class FileInput(_Events, frozen=True):
+class FileInput(Events, frozen=True):
     """A file beside job.toml, for runs over files. Its name tells its format; `format` is for bodies in an export."""
 
     file: str
@@ -213,17 +226,13 @@ class JobConfig(msgspec.Struct, frozen=True):
     @property
     def partition_keys(self) -> Mapping[str, str | None]:
         """For each input the column with its events' partition key, None if unknown."""
-        return {name: table.partition_key for name, table in self.inputs.items() if isinstance(table, _Events)}
+        return {name: table.partition_key for name, table in self.inputs.items() if isinstance(table, Events)}
 
-    def read_body(self, name: str) -> ReadBody:
-        """Return the function that reads the bodies of an input's events."""
+    def events(self, name: str) -> Events:
+        """Return the settings of an input that is no reference data."""
         table = self.inputs[name]
-        return read_body(table.format, table.delimiter) if isinstance(table, _Events) else json_records
-
-    def delimiter(self, name: str) -> Delimiter:
-        """Return what divides the values of an input's CSV."""
-        table = self.inputs[name]
-        return table.delimiter if isinstance(table, _Events) else ","
+        assert isinstance(table, Events)
+        return table
 
 
 def config_of(document: Mapping[str, Any], path: Path) -> JobConfig:
@@ -388,7 +397,8 @@ class _Reader:
         try:
             return msgspec.convert(table, kind)
         except msgspec.ValidationError as exc:
-            raise self._error(field, f"{place or f'[{field}]'}: {exc}") from exc
+            inner = [key or path for key, path in _INNER.findall(str(exc))]  # the path comes last
+            raise self._error(".".join([field, *reversed(inner)]), f"{place or f'[{field}]'}: {exc}") from exc
 
     def _error(self, field: str, message: str) -> InvalidJob:
         return InvalidJob(self.path, message, field)

@@ -16,7 +16,7 @@ What is in braces is the hash tag: all that a job's transactions change is in on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import product
 
 from ...hub.share import GONE, TTL
@@ -173,6 +173,15 @@ output, taken = map(_named, (_OUTPUT, _TAKEN))
 
 def of_job(job: str, tasks: Collection[str], outboxes: Collection[str]) -> Iterator[str]:
     """Yield the keys that are deleted with a job. `tasks` and `outboxes` are all that it has, or ever had."""
+    return _all_of([key for key in KEYS if key.ttl is None], job, tasks, outboxes)
+
+
+def state_of(job: str, tasks: Collection[str]) -> Iterator[str]:
+    """Yield the keys that say how far the tasks of a job are: what begin.py makes, and tasks change as they commit."""
+    return _all_of([_JOB, _CHECKPOINT, _STATE, _EXCHANGE, _WATERMARK], job, tasks, ())
+
+
+def _all_of(among: Iterable[Key], job: str, tasks: Collection[str], outboxes: Collection[str]) -> Iterator[str]:
     names = {
         "JOB": [job],
         "TASK": tasks,
@@ -180,9 +189,9 @@ def of_job(job: str, tasks: Collection[str], outboxes: Collection[str]) -> Itera
         "OUTPUT": outboxes,
         "KIND": KINDS,
     }
-    for key in KEYS:
+    for key in among:
         parts = WORD.findall(key.pattern)
-        if "JOB" in parts and key.ttl is None:
+        if "JOB" in parts:
             for values in product(*(names[part] for part in parts)):
                 yield key.named(**dict(zip(parts, values, strict=True)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from ...hub.namespace import Hubs, UnknownHub
 from ...reference.text import InvalidReference
 from ...store import Redis
 from ..language.render import render
+from ..language.syntax import Query
 from ..operators.reference import Table
 from ..planning.topology import topology
 from .definition import Definition, check_name
@@ -29,7 +31,7 @@ from .reports import Reports
 from .tables import FileTable, HashTable, PutTable
 
 #: Is increased when states and exchanges that were saved before can't be read any more.
-FORMAT = 2
+FORMAT = 3
 
 
 def open_job(
@@ -75,13 +77,23 @@ def open_job(
 
 
 def _version(prepared: Prepared, readers: Sequence[HubReader]) -> str:
-    """Return the version of a job: it changes if checkpoints get another meaning, but not with spaces or comments."""
+    """Return the version of a job: it changes if checkpoints get another meaning, but not with spaces or comments.
+
+    Nor do the names of outputs count: a state knows nothing of them, and a copy of a job has others.
+    """
     keys = sorted(prepared.config.partition_keys.items())
     hubs = [reader.source(reader.partitions) for reader in readers]
     inputs = sorted(prepared.config.inputs.items())
     csv = [(name, table.delimiter) for name, table in inputs if isinstance(table, HubInput) and table.format == "csv"]
-    meaning = [FORMAT, render(prepared.query), keys, hubs, *filter(None, [prepared.config.functions, csv])]
+    meaning = [FORMAT, render(_numbered(prepared.query)), keys, hubs, *filter(None, [prepared.config.functions, csv])]
     return hashlib.sha256(msgspec.json.encode(meaning)).hexdigest()
+
+
+def _numbered(query: Query) -> Query:
+    """Return a query with numbers for the names of its outputs."""
+    names: dict[str, str] = {}
+    statements = [replace(each, into=names.setdefault(each.into.lower(), str(len(names)))) for each in query.statements]
+    return replace(query, statements=tuple(statements))
 
 
 def partition_counts(config: JobConfig, hubs: Hubs) -> dict[str, int]:
@@ -102,10 +114,8 @@ def hub_reader(job: str, name: str, config: JobConfig, hubs: Hubs, path: Path) -
     try:
         hub = hubs[table.hub]
         if table.consumer_group is None:
-            group = ConsumerGroup(hub, group_of(job))
-        else:
-            group = ConsumerGroups(hub).reader(table.consumer_group)
-        return HubReader(name, group, config.read_body(name))
+            return HubReader(name, ConsumerGroup(hub, group_of(job)), table)
+        return HubReader(name, ConsumerGroups(hub).reader(table.consumer_group), table)
     except (UnknownHub, UnknownGroup) as exc:
         raise InvalidJob(path, f"[{field}]: {exc}", field) from exc
 

@@ -102,7 +102,7 @@ class JobRegistry:
         """
         self.check_references(name, definition)
         self._refuse_taken(name, is_folder=False)  # before its outputs are declared
-        old = self._record(self._open(name, definition), definition, is_folder=False)
+        old = self._record(self.make(name, definition), definition, is_folder=False)
         reports = Reports(self.redis, name)
         self.redis.delete(reports.key, reports.errors_key)  # they are about the old definition
         return old is None
@@ -136,15 +136,15 @@ class JobRegistry:
         """
         name, definition = name_of(folder), read_definition(folder)
         old = self._refuse_taken(name, is_folder=True)
-        job = self._open(name, definition, folder, beat, NEVER if old is None else old.restart)
+        job = self.make(name, definition, folder, beat, NEVER if old is None else old.restart)
         self._record(job, definition, is_folder=True)
         return job
 
     def open(self, name: str, record: JobRecord, beat: float = BEAT) -> Job:
         """Make a job that was put. Raises `InvalidJob` or `OutputTaken`."""
-        return self._open(name, record.definition, None, beat, record.restart)
+        return self.make(name, record.definition, None, beat, record.restart)
 
-    def _open(
+    def make(
         self,
         name: str,
         definition: Definition,
@@ -152,6 +152,7 @@ class JobRegistry:
         beat: float = BEAT,
         restart: Restart = NEVER,
     ) -> Job:
+        """Make a job, and declare its outputs. Raises `InvalidJob` or `OutputTaken`."""
         return Job.of(name, definition, self.server, self.hubs, self.boards, folder, beat=beat, restart=restart)
 
     # -- what a worker says of the jobs that it finds ---------------------------------------------------------------
@@ -330,7 +331,7 @@ class JobRegistry:
         def replace(pipe: Pipeline, data: bytes | None) -> None:
             nonlocal old
             old = None if data is None else msgspec.json.decode(data, type=JobRecord)
-            new = self._registered(job, definition, is_folder, old)
+            new = self.record_of(job, definition, is_folder, old)
             pipe.hset(keys.JOBS, job.name, msgspec.json.encode(new))
             pipe.hdel(keys.DELETED, job.name)
             left[:] = [] if old is None else set(old.groups) - set(new.groups)
@@ -359,7 +360,8 @@ class JobRegistry:
                     continue
                 return
 
-    def _registered(self, job: Job, definition: Definition, is_folder: bool, old: JobRecord | None) -> JobRecord:
+    def record_of(self, job: Job, definition: Definition, is_folder: bool, old: JobRecord | None) -> JobRecord:
+        """Return the record of a job; `old` is the one that it replaces."""
         groups = {(reader.group.hub.name, reader.group.name) for reader in job.opened.readers}
         outboxes = {delivery.outbox.output for delivery in job.deliveries}
         tasks, before = ([], []) if old is None else (old.tasks, old.outboxes)

@@ -59,8 +59,9 @@ class WaitingWindow(msgspec.Struct, frozen=True):
 class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`next` has, for each partition of a hub, as `HUB/P`, the sequence number of the event that comes next.
 
-    `watermark` and `reported` are UTC times; `watermark` is None before the first event. `recent_events` and
-    `recent_faults` are those of the last minute, as far as this worker has had the task.
+    Times are UTC; `watermark` is None before the first event. `saved` is when the state was saved with which the task
+    would begin after a crash, or `reported` if nothing was new since. `recent_events` and `recent_faults` are those of
+    the last minute, as far as this worker has had the task.
     """
 
     reported: str
@@ -71,6 +72,7 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rows: Mapping[str, int] = {}
     faults: Mapping[str, int] = {}
     waiting: Sequence[WaitingWindow] = ()
+    saved: str | None = None
 
 
 class TaskError(msgspec.Struct, frozen=True):
@@ -136,11 +138,12 @@ class Reports:
         done: Mapping[str, int],
         waiting: Sequence[WaitingWindow],
         faults: Mapping[str, Sequence[Found]],
+        saved: int,
         now: int,
     ) -> None:
         """Report, in one round trip; `done` is `TaskStatus.next`, `faults` are those since the last report.
 
-        Times are in ticks.
+        Times are in ticks; of `saved`, `TaskStatus` says what it is.
         """
         self._next[task] = time.monotonic() + PERIOD
         rows = {name[len(ROWS) :]: count for name, count in progress.counts.items() if name.startswith(ROWS)}
@@ -154,6 +157,7 @@ class Reports:
             rows=rows,
             faults={name: count for name, count in progress.counts.items() if not name.startswith(ROWS)},
             waiting=waiting,
+            saved=isoformat(saved),
         )
         with self.redis.pipeline(transaction=False) as pipe:
             while_full.write(pipe, "HSET", self.key, task, msgspec.json.encode(status))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any, Protocol
 
 from ...hub.entry import events_of
@@ -15,6 +17,9 @@ from ..operators.faults import Faults
 
 #: The number of events that is expected in an entry of a hub's log before one has been read.
 _TOGETHER = 10.0
+
+#: About as many bytes of bodies are taken in a turn, and one event at least: APPLY can make a row of every two bytes.
+MOST_BYTES = 4 * 2**20
 
 
 class TaskSource(Protocol):
@@ -77,10 +82,12 @@ class HubSource:
     def entries(self, replies: Iterator[Any]) -> list[StoredEvent]:
         page = next(replies)
         after, asked = self._asked
-        events = events_of(self._partition, after, page)
+        found = events_of(self._partition, after, page)
+        sizes = list(accumulate(len(stored.event.body) for stored in found))
+        events = found[: bisect_left(sizes, MOST_BYTES) + 1]
         if page:
-            self._together = len(events) / len(page)
-        self._has_ended = len(page) < asked
+            self._together = len(found) / len(page)
+        self._has_ended = len(page) < asked and len(events) == len(found)
         return events
 
     def count(self, entries: Sequence[StoredEvent]) -> int:

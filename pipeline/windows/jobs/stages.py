@@ -12,7 +12,7 @@ from ..engine.input_rows import EventReader, InputRows
 from ..operators.faults import Faults
 from .exchange import MOST_ENTRIES, Exchange, ExchangeSource
 from .keys import MERGE
-from .opened import OpenedJob
+from .opened import HubReader, OpenedJob
 from .reports import place_of
 from .sources import HubSource, TaskSource
 from .state import Position, Progress
@@ -29,18 +29,13 @@ class PartitionTask(StageTask):
         self._readers = [reader for reader in opened.readers if partition < reader.partitions]
 
     def _sources(self, faults: Faults) -> Sequence[TaskSource]:
-        plan = self.opened.plan
-        return [
-            HubSource(
-                reader.source(self.partition),
-                reader.group.hub,
-                self.partition,
-                InputRows(plan.streams, reader.input, self.opened.policies, faults),
-                EventReader(plan.names, reader.read, keeps_events=plan.reads_metadata),
-                faults,
-            )
-            for reader in self._readers
-        ]
+        return [self._source(reader, faults) for reader in self._readers]
+
+    def _source(self, reader: HubReader, faults: Faults) -> HubSource:
+        plan, settings = self.opened.plan, reader.settings
+        rows = InputRows(plan.streams, reader.input, self.opened.policies, faults, is_text=settings.is_text)
+        events = EventReader(plan.names, settings.read_body, keeps_events=plan.reads_metadata)
+        return HubSource(reader.source(self.partition), reader.group.hub, self.partition, rows, events, faults)
 
     def _nodes(self) -> frozenset[int]:
         return self.opened.stages[0]

@@ -7,7 +7,7 @@ has to be changed together with this file.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, cast
@@ -55,11 +55,15 @@ class Mute(msgspec.Struct, frozen=True):
 
 
 class SnapshotMark(msgspec.Struct, frozen=True):
-    """What belongs to a saved state: each source's offset and state, and the time that was closed, in ticks."""
+    """What belongs to a saved state: each source's offset and state, and the time that was closed, in ticks.
+
+    `saved` is when it was saved, in ticks, by Redis's clock.
+    """
 
     offsets: Mapping[str, str] = {}
     sources: Mapping[str, bytes] = {}
     closed: int = BEGINNING
+    saved: int = BEGINNING
 
 
 @dataclass
@@ -174,6 +178,17 @@ class Checkpoint:
         self.queue(pipe, progress)
         self.queue_snapshot(pipe, progress.snapshot, iter(()))
         pipe.hset(self.key, "mute", msgspec.json.encode(progress.mute))
+
+
+def state_sizes(client: Redis, jobs: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Return about how many bytes of Redis's memory the saved states of each job's tasks take: one round trip."""
+    with client.pipeline(transaction=False) as pipe:
+        for job, tasks in jobs.items():
+            for task in tasks:
+                pipe.memory_usage(keys.state(job, task))
+        sizes = iter(pipe.execute(raise_on_error=False))  # a user of Redis may not be allowed to ask
+    found = {job: [next(sizes) for _ in tasks] for job, tasks in jobs.items()}
+    return {job: sum(size for size in its if isinstance(size, int)) for job, its in found.items()}
 
 
 def positions(offsets: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:

@@ -45,6 +45,7 @@ class Run:
     events: int = 0  # events since the last snapshot
     is_news: bool = False  # whether anything is new since the last snapshot
     snapshot_at: float = 0.0  # the time.monotonic() from which on there may be a snapshot
+    saved: int = BEGINNING  # when the state was saved, or else when the task began, in ticks
 
     def settle(self) -> None:
         """Take the watermark from the sources, and choose the sources to read next.
@@ -144,6 +145,7 @@ class StageTask:
             self.opened.plan.span,
             read_to=positions(progress.snapshot.offsets, [source.name for source in sources]),
             snapshot_at=time.monotonic() + self.opened.pacing.snapshot_seconds,
+            saved=progress.snapshot.saved,
         )
         run.settle()
         self.opened.reports.resumed(self.name, progress, self._next_numbers(progress))
@@ -276,7 +278,8 @@ class StageTask:
 
     def _queue_snapshot(self, pipe: Pipeline, run: Run) -> None:
         states = {source.name: source.snapshot() for source in run.sources}
-        snapshot = SnapshotMark(dict(run.read_to), states, run.engine.closed)
+        run.saved = run.faults.now
+        snapshot = SnapshotMark(dict(run.read_to), states, run.engine.closed, run.saved)
         self.checkpoint.queue_snapshot(pipe, snapshot, run.engine.snapshot())
         self._queue_done(pipe, snapshot.offsets)
         run.events, run.is_news = 0, False
@@ -288,4 +291,6 @@ class StageTask:
         closed = max(run.engine.closed, run.progress.closed)
         waiting = windows_of(run.engine.waiting(), self.opened.lateness)
         numbers = self._next_numbers(run.progress)
-        self.opened.reports.write(self.name, run.progress, closed, numbers, waiting, run.faults.take(), now)
+        run.saved = run.saved or now
+        saved = run.saved if run.is_news else now
+        self.opened.reports.write(self.name, run.progress, closed, numbers, waiting, run.faults.take(), saved, now)

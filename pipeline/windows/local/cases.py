@@ -8,7 +8,7 @@ FOLDER/tests/CASE/OutputWindow.ndjson    rows of an output, in order; an output 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +62,15 @@ def find_cases(job: LocalJob, names: Iterable[str]) -> list[Path]:
     return [found[name] for name in names] or list(found.values())
 
 
-def run_case(job: LocalJob, case: Path, unseen: Unseen | None = None) -> Outcome:
+def run_case(
+    job: LocalJob,
+    case: Path,
+    unseen: Unseen | None = None,
+    progress: Callable[[Collection[EventFile]], None] = lambda _: None,
+) -> Outcome:
     """Run the query over a case's files, at which `unseen` looks, and compare its rows.
 
-    Raises `InvalidCase`, `InvalidFile` or `InvalidJob`.
+    `progress` is called now and then with the files that are read. Raises `InvalidCase`, `InvalidFile` or `InvalidJob`.
     """
     files, tables = _given(job, case)
     rows: dict[str, list[bytes]] = {output: [] for output in job.plan.outputs}
@@ -74,10 +79,10 @@ def run_case(job: LocalJob, case: Path, unseen: Unseen | None = None) -> Outcome
         rows[row.output].append(to_json(row.columns))
 
     with ExitStack() as opened:
-        events = {name: EventFile(path, job.config.delimiter(name)) for name, path in files.items()}
+        events = {name: EventFile(path, job.config.events(name).delimiter) for name, path in files.items()}
         for file in events.values():
             opened.callback(file.close)
-        summary = run(job, events, job.tables(tables), write, unseen=unseen)
+        summary = run(job, events, job.tables(tables), write, lambda: progress(events.values()), unseen)
     compared = {output: path for output in job.plan.outputs if (path := _expected_file(case, output)) is not None}
     diffs = {output: _diff(path, rows[output]) for output, path in compared.items()}
     return Outcome(case, summary, rows, compared, {output: diff for output, diff in diffs.items() if diff})

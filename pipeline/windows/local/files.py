@@ -19,7 +19,7 @@ import msgspec
 
 from ...errors import PipelineError
 from ..engine.bodies import Delimiter, InputError, csv_lines, json_records
-from ..language.ticks import TICKS_PER_SECOND
+from ..language.ticks import TICKS_PER_SECOND, from_unix_ms
 from ..language.values import BIGINT_LEAST, BIGINT_MOST, Datetime
 
 #: The name of standard input, which is NDJSON.
@@ -44,8 +44,8 @@ class EventFile:
 
     NDJSON, also on stdin: each line is an object or an array of objects; any other line gives an `InputError`, and the
     next one is read. JSON: one array of objects, or NDJSON; it is read as a whole. CSV: the first line has the names,
-    all values are text, and the values that a short line lacks are NULL. Parquet: timestamps become datetime, and
-    decimals float.
+    all values are text, and the values that a short line lacks are NULL. Parquet: timestamps become datetime, of
+    which nanoseconds are cut to 100, and decimals float.
     """
 
     def __init__(self, path: Path, delimiter: Delimiter = ",") -> None:
@@ -154,26 +154,29 @@ def _parquet(of: EventFile) -> Iterator[Found]:
         raise InvalidFile(of.path, "to read Parquet, install pyarrow: pip install pyarrow") from exc
     try:
         table = parquet.ParquetFile(of.file)
-        schema = pyarrow.schema([_without_nanoseconds(pyarrow, field) for field in table.schema_arrow])
+        nanoseconds = {each.name for each in table.schema_arrow if str(each.type).startswith("timestamp[ns")}
+        int64 = pyarrow.int64()
+        schema = [each.with_type(int64) if each.name in nanoseconds else each for each in table.schema_arrow]
         number = 0
         for batch in table.iter_batches(_PARQUET_ROWS):
             of.done = (of.size or 0) * number // max(1, table.metadata.num_rows)
-            for record in pyarrow.Table.from_batches([batch]).cast(schema, safe=False).to_pylist():
+            for record in pyarrow.Table.from_batches([batch]).cast(pyarrow.schema(schema)).to_pylist():
                 number += 1
                 try:
-                    yield number, {name: _of_arrow(value) for name, value in record.items()}
+                    yield (
+                        number,
+                        {
+                            name: Datetime(_UNIX + value // 100)
+                            if name in nanoseconds and value is not None
+                            else _of_arrow(value)
+                            for name, value in record.items()
+                        },
+                    )
                 except InputError as exc:
                     yield number, exc
         of.done = of.size
     except pyarrow.ArrowException as exc:
         raise InvalidFile(of.path, f"can't be read as Parquet: {exc}") from exc
-
-
-def _without_nanoseconds(pyarrow: Any, field: Any) -> Any:
-    """Return a field whose timestamps are in microseconds, since Python's datetime has no nanoseconds."""
-    if pyarrow.types.is_timestamp(field.type) and field.type.unit == "ns":
-        return field.with_type(pyarrow.timestamp("us", field.type.tz))
-    return field
 
 
 def _of_arrow(value: Any) -> Any:
@@ -197,6 +200,7 @@ def _of_arrow(value: Any) -> Any:
     raise InputError(f"{value!r} has a type that the language does not have: {type(value).__name__}")
 
 
+_UNIX = from_unix_ms(0)
 _YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)
 
 _Read = Callable[[EventFile], Iterator[Found]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..expressions.casts import to_datetime
 from ..language.ticks import BEGINNING, END, isoformat, to_unix_ms
 from ..language.values import RowError
 from ..operators.faults import EVENT_TIME, INPUT, Faults
+from ..planning.columns import Unseen
 from ..planning.nodes import Plan
 from ..row import Row
 from .files import EventFile, InvalidFile
@@ -41,9 +42,8 @@ class Replay:
         policies: TimePolicies,
         faults: Faults,
         read: ReadBody = json_records,
-        look: Callable[[str, Sequence[Row]], None] | None = None,
     ) -> None:
-        """`read` is for bodies that `$event` has. `look` is given the rows, with the input's name."""
+        """`read` is for bodies that `$event` has."""
         self.input = input_name
         self.file = file
         self.events = 0
@@ -51,8 +51,9 @@ class Replay:
         self._plan = plan
         self._policies = policies
         self._faults = faults
-        self._look = look
         self._read = read
+        self._is_text = file.is_text or read is not json_records
+        self.unseen: Unseen | None = None  # looks at the rows
         self._found = iter(file)
         self._done = 0  # the line whose other records are those of a body that was read
         self._timestamps = [
@@ -89,7 +90,7 @@ class Replay:
     def _partition(self, partition: int) -> InputRows:
         if partition not in self._partitions:
             self._partitions[partition] = InputRows(
-                self._plan.streams, self.input, self._policies, self._faults, is_text=self.file.is_text
+                self._plan.streams, self.input, self._policies, self._faults, is_text=self._is_text
             )
         return self._partitions[partition]
 
@@ -105,8 +106,8 @@ class Replay:
             except (InputError, InvalidLine, RowError) as exc:
                 self._faults.report(INPUT, f"{self.file.path}, {line}: {exc}")
             else:
-                if self._look:
-                    self._look(self.input, rows)
+                if self.unseen:
+                    self.unseen.look(self.input, rows)
                 yield from rows
 
     def _rows_of(self, line: int, record: dict[str, Any]) -> list[Row]:

@@ -17,7 +17,7 @@ from ..jobs.job_toml import FileInput, InvalidJob, JobConfig, ReferenceInput
 from ..jobs.prepare import Prepared, prepare
 from ..jobs.tables import FileTable
 from ..language.ticks import END
-from ..operators.faults import Faults, Timed
+from ..operators.faults import KINDS, Faults, Timed
 from ..operators.reference import Table
 from ..planning.columns import Unseen
 from ..planning.nodes import Plan
@@ -108,6 +108,12 @@ class Summary:
     rows: Counter[str] = field(default_factory=Counter)
     faults: FirstFaults = field(default_factory=FirstFaults)
 
+    @property
+    def is_failed(self) -> bool:
+        """Whether there is no row, and as many faults that leave something out as there are events."""
+        left_out = sum(count for kind, count in self.faults.counts.items() if KINDS[kind].leaves_out)
+        return not self.rows.total() and 0 < self.events <= left_out
+
 
 Write = Callable[[OutputRow], None]
 
@@ -127,12 +133,13 @@ def run(
     """
     summary = Summary()
     engine = Engine(job.plan, summary.faults, tables)
-    look = unseen.look if unseen else None
     config = job.config
     replays = [
-        Replay(job.plan, name, file, config.policies, summary.faults, config.read_body(name), look)
+        Replay(job.plan, name, file, config.policies, summary.faults, config.events(name).read_body)
         for name, file in files.items()
     ]
+    for replay in replays:
+        replay.unseen = unseen
 
     def give(rows: Sequence[Given]) -> None:
         for row in rows:

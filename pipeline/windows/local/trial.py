@@ -113,10 +113,11 @@ class _Run:
             now = max(now, from_unix_ms(hub.clock_ms()))
             events = browse.search_all(hub, EVENTS, browse.ANY).events[::-1]
             self.trial.events += len(events)
-            reader = EventReader(self.plan.names, self.config.read_body(name), keeps_events=self.plan.reads_metadata)
+            settings = self.config.events(name)
+            reader = EventReader(self.plan.names, settings.read_body, keeps_events=self.plan.reads_metadata)
             for partition in range(hub.partitions):
                 rows = sources[name, partition] = InputRows(
-                    self.plan.streams, name, self.config.policies, self.trial.faults
+                    self.plan.streams, name, self.config.policies, self.trial.faults, is_text=settings.is_text
                 )
                 its_rows = reader.rows([each for each in events if each.partition == partition], now, self.trial.faults)
                 self.unseen.look(name, its_rows)

@@ -14,7 +14,7 @@ from ..language.syntax import Call, Constant, Expression, Over, Star, Unit
 from ..language.time_units import WINDOW_UNITS
 from ..language.tokens import QueryError
 from ..language.values import RowError
-from ..row import Changes, Evaluate, Row
+from ..row import Changes, Evaluate, Row, computed
 from .aggregates import aggregate
 from .faults import ROW, Faults
 from .groups import grouping
@@ -137,7 +137,7 @@ def _moving(call: Call, over: Over, among: Among, compile: Compile) -> Make:
     if not FUNCTIONS[call.function].moving:
         raise QueryError(f"{call.function} takes no LIMIT DURATION", call.at)
     plain = replace(call, over=Over(order_by=over.order_by) if over.order_by else None)
-    function = aggregate(plain, compile)
+    function = aggregate(plain, lambda expression: computed(compile(expression)))
     return lambda name: Moving(name, among, function, limit)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, cast
 
 from ..language.values import TEXT, Tagged, group_key, untagged
-from ..row import Evaluate, Row
+from ..row import Computed, Evaluate, Row
 
 Group = tuple[Tagged, ...]
 """The values of the keys, in a form that sorts. It is the `arrival` of a window's row."""
@@ -22,6 +22,27 @@ def grouping(keys: Sequence[Evaluate]) -> Callable[[Row], Key]:
     if len(keys) == 1:
         return _by_one(keys[0])
     return lambda row: tuple([group_key(key(row)) for key in keys])
+
+
+def groupings(keys: Sequence[Computed]) -> Callable[[Sequence[Row]], list[Key]]:
+    """Return the function that gives the keys of many rows, as `grouping` does of one."""
+    if not keys:
+        return lambda rows: [()] * len(rows)
+    if len(keys) == 1:
+        (only,) = keys
+
+        def by_one(rows: Sequence[Row]) -> list[Key]:
+            values = only.many(rows)
+            if are_texts(values):
+                return values
+            return [value if type(value) is str else group_key(value) for value in values]
+
+        return by_one
+    return lambda rows: list(zip(*[map(group_key, key.many(rows)) for key in keys], strict=True))
+
+
+def are_texts(keys: Iterable[Any]) -> bool:
+    return set(map(type, keys)) == {str}
 
 
 def group_of(key: Key) -> Group:
@@ -46,10 +67,18 @@ def key_of(values: Sequence[Any]) -> Key:
     return tuple([group_key(value) for value in values])
 
 
+def columns_of(keys: Sequence[Key]) -> tuple[list[Group], Sequence[Sequence[Any]]]:
+    """Return the groups of keys, and their values: a column for each key of GROUP BY."""
+    if are_texts(keys):
+        return [((TEXT, key),) for key in keys], [keys]
+    groups = list(map(group_of, keys))
+    return groups, list(zip(*map(values_of, groups), strict=True))
+
+
 def in_order(keys: Iterable[Key]) -> list[Key]:
     """Return the keys in the order of their groups. Keys that are texts sort in the same order, but much faster."""
     keys = list(keys)
-    if set(map(type, keys)) == {str}:
+    if are_texts(keys):
         cast("list[str]", keys).sort()
     else:
         keys.sort(key=group_of)

@@ -185,7 +185,7 @@ class Moving:
         self._changelog = Changelog(name, until=itemgetter(0))
 
     def read(self, row: Row) -> tuple[Hashable, Any]:
-        return self._among.key(row), self._aggregate.item_of(row) if self._among.includes(row) else None
+        return self._among.key(row), self._aggregate.item.evaluate(row) if self._among.includes(row) else None
 
     def take(self, row: Row, parts: tuple[Hashable, Any]) -> Any:
         key, item = parts

@@ -25,9 +25,7 @@ Invariant.
        oldest first.
     2. A passed pane does not change any more, on which the totals rely. It is so because every row that is fed is later
        than the last `advance` (operator.py).
-    3. `_events` has the number of rows that were added to each pane, which only `waiting` tells; the field END:0 has
-       it as well.
-    4. `_written` has the number of fields, END:0, END:1 ..., that snapshots left of each pane. A pane in `_changed` is
+    3. `_written` has the number of fields, END:0, END:1 ..., that snapshots left of each pane. A pane in `_changed` is
        written again as a whole; it never has fewer fields than before, since its groups only become more. A pane in
        `_gone` has its fields deleted. The totals are not saved: `restore` makes them from the panes.
 
@@ -43,23 +41,26 @@ Change together: the columns of a partial row, in `PartialPanes.advance` and `Me
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from typing import Any
 
 from ..language.ticks import BEGINNING
-from ..language.values import RowError
-from ..row import Changes, Evaluate, Row
-from .aggregates import Aggregate, SideBySide
-from .codec import pack, unpack
+from ..row import Changes, Computed, Row
+from .aggregates import Aggregate
 from .faults import ROW, Faults
-from .groups import group_of, grouping, key_of, parts_of, values_of
-from .results import result_rows, totals_of
+from .groups import Key, groupings
+from .halves import by_halves
+from .pane import Pane
+from .results import rows_of_columns
 from .slices import Slices
-from .totals import Pane, totals_of_panes
+from .totals import Totals
 from .waiting import MOST_WINDOWS, Waiting, count_groups
 
 _FIELD = 4_096  # groups, so that no field is of many megabytes
+
+_ROW = 100  # groups of a partial row
 
 
 class Panes:
@@ -71,54 +72,46 @@ class Panes:
     def __init__(
         self,
         slices: Slices,
-        keys: Sequence[Evaluate],
+        keys: Sequence[Computed],
         aggregates: Sequence[Aggregate],
         faults: Faults,
         closed: int = BEGINNING,
     ) -> None:
         self._slices = slices
-        self._key_of = grouping(keys)
-        self._sides = SideBySide(aggregates)
+        self._keys_of = groupings(keys)
+        self._aggregates = tuple(aggregates)
         self._is_grouped = bool(keys)
         self._faults = faults
         self._closed = closed
         self._panes: dict[int, Pane] = {}  # by the pane's end
-        self._events: dict[int, int] = {}  # by the pane's end
         self._open: list[int] = []  # ends of the panes that are open, a heap
         self._passed: deque[int] = deque()  # ends of those that are passed, oldest first
-        self._totals = totals_of_panes(slices.most, self._sides)
+        self._totals = Totals(len(keys), self._aggregates)
         self._changed: set[int] = set()
         self._gone: list[int] = []
         self._written: dict[int, int] = {}  # number of fields that snapshots wrote of a pane
 
     def feed(self, port: int, rows: Sequence[Row]) -> None:
-        key_of, sides, items_of = self._key_of, self._sides, self._sides.items_of
-        since = until = -1
-        pane: Pane | None = None
-        taken = 0
-        for row in rows:
-            if not since < row.time <= until:
-                if taken:
-                    self._events[until] += taken
-                    taken = 0
-                since, until = self._slices.around(row.time)
-                pane = self._pane(until)
-            if pane is None:
-                continue
-            try:
-                key = key_of(row)
-                items = items_of(row)
-            except RowError as exc:
-                self._faults.report(ROW, exc, row)
-                continue
-            partials = pane.get(key)
-            if partials is None:
-                pane[key] = sides.start(items)
-            else:
-                sides.add(partials, items)
-            taken += 1
-        if taken:
-            self._events[until] += taken
+        if self._slices.has_gaps:
+            rows = [row for row in rows if self._slices.is_in_a_window(row.time)]
+        for times, keys, items in by_halves(self._read, rows, lambda exc, row: self._faults.report(ROW, exc, row)):
+            first = 0
+            while first < len(times):
+                end = self._slices.around(times[first])[1]
+                last = bisect_right(times, end, first)
+                pane = self._pane(end)
+                pane.fold(self._aggregates, keys[first:last], [column[first:last] for column in items])
+                first = last
+
+    def _read(self, rows: Sequence[Row]) -> tuple[list[int], list[Key], list[list[Any]]]:
+        """Return the times, keys and items of rows, in the order of their times. Raises `RowError`."""
+        times = [row.time for row in rows]
+        columns = [self._keys_of(rows), *[each.item.many(rows) for each in self._aggregates]]
+        if times != (in_order := sorted(times)):
+            order = sorted(range(len(times)), key=times.__getitem__)
+            times, columns = in_order, [[column[place] for place in order] for column in columns]
+        keys, *items = columns
+        return times, keys, items
 
     def due(self) -> int | None:
         if self._totals:
@@ -143,8 +136,8 @@ class Panes:
         while end <= last and len(found) < MOST_WINDOWS:
             inside = [each for each in self._panes if self._slices.contains(end, each)]
             if inside:
-                events = sum([self._events[each] for each in inside])
-                groups = count_groups([self._panes[each] for each in inside]) if self._is_grouped else 0
+                events = sum([self._panes[each].events for each in inside])
+                groups = count_groups([self._panes[each].groups for each in inside]) if self._is_grouped else 0
                 found.append(Waiting(end, events, groups))
                 end = self._slices.end_after(end)
             else:  # nothing came for a while: the next pane is some windows later
@@ -155,12 +148,10 @@ class Panes:
         for end in self._gone:
             yield from ((f"{end}:{n}", None) for n in range(self._written.pop(end)))
         for end in sorted(self._changed):
-            groups = iter(self._panes[end].items())
-            n = 0
-            while some := [(values_of(group_of(key)), partials) for key, partials in islice(groups, _FIELD)]:
-                yield f"{end}:{n}", pack((0 if n else self._events[end], some))
-                n += 1
-            self._written[end] = n
+            self._written[end] = 0
+            for _, packed in self._panes[end].packed(self._aggregates, _FIELD):
+                yield f"{end}:{self._written[end]}", packed
+                self._written[end] += 1
         self._gone.clear()
         self._changed.clear()
 
@@ -174,19 +165,15 @@ class Panes:
     def _load(self, fields: Mapping[str, bytes]) -> None:
         for name, packed in fields.items():
             end = int(name.partition(":")[0])
-            events, groups = unpack(packed)
-            self._panes.setdefault(end, {}).update((key_of(values), partials) for values, partials in groups)
-            self._events[end] = self._events.get(end, 0) + events
+            pane = self._panes.setdefault(end, Pane(len(self._aggregates)))
+            pane.merge(self._aggregates, packed)
             self._written[end] = self._written.get(end, 0) + 1
 
-    def _pane(self, end: int) -> Pane | None:
-        """Return the pane that ends there, which the caller then changes; None if the slice is in no window."""
+    def _pane(self, end: int) -> Pane:
+        """Return the pane that ends there, which the caller then changes."""
         pane = self._panes.get(end)
         if pane is None:
-            if self._slices.last_end(end) < end:
-                return None
-            pane = self._panes[end] = {}
-            self._events[end] = 0
+            pane = self._panes[end] = Pane(len(self._aggregates))
             heapq.heappush(self._open, end)
         self._changed.add(end)
         return pane
@@ -202,9 +189,8 @@ class Panes:
         """Forget the panes that are in no window that ends after `to`."""
         while self._passed and self._slices.last_end(self._passed[0]) <= to:
             end = self._passed.popleft()
-            pane = self._panes.pop(end)
-            del self._events[end]
-            self._totals.pop(pane)
+            del self._panes[end]
+            self._totals.pop()
             self._forget(end)
 
     def _forget(self, end: int) -> None:
@@ -215,13 +201,14 @@ class Panes:
 
     def _rows(self, end: int) -> Iterator[Row]:
         """Yield the rows of the window that ends there, sorted by group."""
-        return result_rows(end, self._totals.totals(), self._sides, self._faults)
+        for groups, values, partials in self._totals.totals():
+            yield from rows_of_columns(end, groups, values, partials, self._aggregates, self._faults)
 
 
 class PartialPanes(Panes):
-    """Panes for another operator to merge. Gives Row((key values, partials, events), the pane's end, the group).
+    """Panes for another operator to merge. Gives Row((number of groups, their part of the pane), its end, (N,)).
 
-    `events` is the number of the pane's rows in the first row of a pane, and 0 in the others.
+    Which groups are in which of a pane's rows depends on the order in which they came, all rows together do not.
     """
 
     def due(self) -> int | None:
@@ -231,11 +218,8 @@ class PartialPanes(Panes):
         self._closed = max(self._closed, to)
         while self._open and self._open[0] <= to:
             end = heapq.heappop(self._open)
-            pane, events = self._panes.pop(end), self._events.pop(end)
-            for key, partials in totals_of(pane):
-                group, values = parts_of(key)
-                yield Row((values, partials, events), end, group)
-                events = 0
+            parts = self._panes.pop(end).packed(self._aggregates, _ROW)
+            yield from (Row(part, end, (number,)) for number, part in enumerate(parts))
             self._forget(end)
 
 
@@ -244,10 +228,5 @@ class MergedPanes(Panes):
 
     def feed(self, port: int, rows: Sequence[Row]) -> None:
         for row in rows:
-            pane = self._pane(row.time)
-            assert pane is not None, "a partial result of a time that is in no window"
-            values, partials, events = row.columns
-            self._events[row.time] += events
-            key = key_of(values)
-            known = pane.get(key)
-            pane[key] = partials if known is None else self._sides.combine(known, partials)
+            _, packed = row.columns
+            self._pane(row.time).merge(self._aggregates, packed)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
+from typing import Any
 
 from ..language.values import RowError
 from ..row import Row
-from .aggregates import Partials, SideBySide
+from .aggregates import Aggregate, Partials, SideBySide
 from .faults import ROW, Faults
-from .groups import Key, in_order, parts_of
+from .groups import Group, Key, in_order, parts_of
+from .halves import by_halves
 
 Total = tuple[Key, Partials]
 """A group, and the partial results of all its rows in a window."""
@@ -28,3 +31,25 @@ def result_rows(end: int, totals: Iterable[Total], sides: SideBySide, faults: Fa
             yield Row(results(values, partials), end, group)
         except RowError as exc:
             faults.report(ROW, exc)
+
+
+def rows_of_columns(
+    end: int,
+    groups: Sequence[Group],
+    values: Sequence[Sequence[Any]],
+    partials: Sequence[list[Any]],
+    aggregates: Sequence[Aggregate],
+    faults: Faults,
+) -> Iterator[Row]:
+    """Yield the same of columns: `values` has one for each key, `partials` one for each aggregate."""
+
+    def work(places: Sequence[int]) -> list[Row]:
+        def of(column: Sequence[Any]) -> Sequence[Any]:
+            return column if len(places) == len(groups) else [column[place] for place in places]
+
+        results = [each.results(list(of(column))) for each, column in zip(aggregates, partials, strict=True)]
+        rows = zip(*map(of, values), *results, strict=True) if values or results else repeat(())
+        return list(map(Row, rows, repeat(end, len(places)), of(groups)))
+
+    for rows in by_halves(work, range(len(groups)), lambda exc, place: faults.report(ROW, exc)):
+        yield from rows

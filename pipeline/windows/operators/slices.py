@@ -29,6 +29,13 @@ class Slices:
         hops, rest = divmod(self.duration, self.hop)
         return 2 * hops + 1 if rest else hops
 
+    @property
+    def has_gaps(self) -> bool:
+        return self.hop > self.duration
+
+    def is_in_a_window(self, time: int) -> bool:
+        return self.first_end(time) - self.duration < time
+
     def around(self, time: int) -> tuple[int, int]:
         """Return the borders of the slice that `time` is in."""
         at = time - self.offset

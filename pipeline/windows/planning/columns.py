@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from ..language.syntax import Expression
 from ..language.tokens import At
 from ..language.tree import walk
 from ..language.warned import Warned
@@ -13,9 +13,7 @@ from ..row import Row
 from .nodes import (
     Analytic,
     Apply,
-    Compiled,
     Input,
-    ItemColumn,
     Join,
     Node,
     Plan,
@@ -64,36 +62,23 @@ def columns_read(plan: Plan) -> dict[str, dict[str, At]]:
 def _read(plan: Plan) -> Iterator[tuple[str, Resolved]]:
     """Yield the columns of inputs' rows wherever the plan names them."""
     for stream in plan.streams:
-        for compiled in (stream.timestamp, *stream.over):
-            for part in walk(compiled.expression) if compiled else ():
-                if isinstance(part, Resolved):
-                    yield stream.input, part
+        yield from ((stream.input, part) for part in walk(stream) if isinstance(part, Resolved))
     for number, node in enumerate(plan.nodes):
-        for source, expression in _expressions(number, node):
-            for part in walk(expression):
+        for source, tree in _of_sources(number, node):
+            for part in walk(tree):
                 if isinstance(part, Resolved) and part.path and (name := _input(plan, source, part.place)) is not None:
                     yield name, part
 
 
-def _expressions(number: int, node: Node) -> Iterator[tuple[int, Expression]]:
-    """Yield the expressions of a node, each with the place of the node whose rows it is about."""
-    compiled: list[tuple[int, Compiled | None]] = []
+def _of_sources(number: int, node: Node) -> Iterator[tuple[int, Any]]:
+    """Yield the parts of a node, each with the place of the node whose rows its expressions are about."""
     match node:
-        case Select(where=where, items=items, sources=(source,)):
-            values = [item.value if isinstance(item, ItemColumn) else item.record for item in items or ()]
-            compiled = [(source, each) for each in (where, *values)]
-        case Window(keys=keys, session_keys=session_keys, sources=(source,)):
-            compiled = [(source, each) for each in (*keys, *session_keys)]
-            yield from ((source, call) for call in node.calls)
-        case Analytic(calls=calls, sources=(source,)):
-            yield from ((source, call) for call in calls)
-        case Apply(of=of, sources=(source,)):
-            compiled = [(source, of)]
         case Join(left_keys=left, right_keys=right, on=on, sources=(a, b)):
-            compiled = [*((a, key) for key in left), *((b, key) for key in right), (number, on)]
-        case ReferenceJoin(left_keys=left, on=on, sources=(source,)):
-            compiled = [*((source, key) for key in left), (number, on)]
-    yield from ((source, each.expression) for source, each in compiled if each is not None)
+            yield from ((a, left), (b, right), (number, (on,)))
+        case ReferenceJoin(left_keys=left, on=on, sources=(a,)):
+            yield from ((a, left), (number, (on,)))
+        case Select() | Window() | Analytic() | Apply():
+            yield node.sources[0], node
 
 
 def _input(plan: Plan, node: int, place: tuple[int, ...]) -> str | None:

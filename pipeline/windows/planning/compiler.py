@@ -11,8 +11,8 @@ from ..functions import FUNCTIONS, METADATA, TIMESTAMP, WINDOW, kind_of
 from ..language.syntax import Call, Column, Expression, Star
 from ..language.tokens import QueryError
 from ..language.values import Datetime, Names
-from ..row import Evaluate, Row
-from .nodes import Compiled, Inside, Moment, Resolved
+from ..row import Evaluate, EvaluateMany, Row, computed
+from .nodes import Compiled, Inside, Moment, Picked, Resolved
 
 
 class Compiler:
@@ -23,12 +23,14 @@ class Compiler:
         self._functions = functions or UserFunctions({})
 
     def compile(self, expression: Expression) -> Compiled:
-        """Return the expression with the function that computes it. Raises `QueryError`."""
-        return Compiled(expression, self.evaluate(expression))
+        """Return the expression with what computes it. Raises `QueryError`."""
+        evaluate = self.evaluate(expression)
+        return Compiled(evaluate, _direct(expression) or computed(evaluate).many, expression)
 
     def condition(self, expression: Expression) -> Compiled:
         """Return a condition with the function that tests it. Raises `QueryError`, also if it is not a condition."""
-        return Compiled(expression, self.test(expression))
+        test = self.test(expression)
+        return Compiled(test, computed(test).many, expression)
 
     def evaluate(self, expression: Expression) -> Evaluate:
         """Return the function that computes a resolved expression. Raises `QueryError`."""
@@ -42,6 +44,8 @@ class Compiler:
         assert isinstance(column, Resolved)
         if isinstance(column, Moment):
             return _moment(column.place)
+        if isinstance(column, Picked):
+            return self._properties(_picked(*column.place), column.path)
         if not column.path:
             return _value(column.place)
         if isinstance(column, Inside):
@@ -90,6 +94,24 @@ class Compiler:
             return names.mapping(record).get(name) if value is None else value
 
         return evaluate
+
+
+def _direct(expression: Expression) -> EvaluateMany | None:
+    """Return what reads a column of many rows, if it is in the rows themselves and no property; else None."""
+    if type(expression) is Resolved:
+        match expression.place, expression.path:
+            case (), (name,):
+                return lambda rows: [row.columns.get(name) for row in rows]
+            case (place,), ():
+                return lambda rows: [row.columns[place] for row in rows]
+    if type(expression) is Picked and not expression.path:
+        outer, inner = expression.place
+        return lambda rows: [row.columns[outer][inner] for row in rows]
+    return None
+
+
+def _picked(outer: int, inner: int) -> Evaluate:
+    return lambda row: row.columns[outer][inner]
 
 
 def _column(place: tuple[int, ...], name: str) -> Evaluate:

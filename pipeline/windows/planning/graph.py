@@ -22,7 +22,8 @@ class Relation:
     """What a name stands for: the rows of a node; or, if `node` is None, reference data or the elements of APPLY.
 
     `columns` is None if they are not known before there are rows. `windowed` tells that the rows come from a window.
-    `depth` is how many joins and APPLYs the rows have gone through, which have put more into their arrivals.
+    `declared` are the names of CREATE TABLE, in lower case. `depth` is how many joins and APPLYs the rows have gone
+    through, which have put more into their arrivals.
     """
 
     node: int | None
@@ -30,6 +31,7 @@ class Relation:
     windowed: bool
     is_record: bool = False
     depth: int = 0
+    declared: frozenset[str] = frozenset()
 
     @property
     def place(self) -> int:
@@ -39,13 +41,13 @@ class Relation:
 
     def source(self, source: syntax.Source, place: tuple[int, ...] = ()) -> ScopedSource:
         """Return the relation as a source of a SELECT, whose row is at `place` in the SELECT's row."""
-        return ScopedSource(source.alias, self.columns, place, source.name, self.is_record)
+        return ScopedSource(source.alias, self.columns, place, source.name, self.is_record, self.declared)
 
 
 class Graph:
     """The nodes, and the names that are known so far. `references` are the names of reference data.
 
-    `warnings` and `named` are as in `Plan`.
+    `warnings` and `named` are as in `Plan`. `types` are those of CREATE TABLE, by input and column in lower case.
     """
 
     def __init__(
@@ -58,9 +60,7 @@ class Graph:
         self.compiler = Compiler(names, functions)
         self._references = {name.lower(): "" for name in references}  # folded -> as the query writes it first
         self._inputs: dict[str, str] = {}
-        self._tables: dict[str, syntax.Table] = {}
-        for table in tables:
-            self._type(table)
+        self.types = _types(tables)
         self._steps: dict[str, Relation | None] = {}
 
     def add(self, node: Node) -> int:
@@ -68,20 +68,10 @@ class Graph:
         self.nodes.append(node)
         return len(self.nodes) - 1
 
-    def _type(self, table: syntax.Table) -> None:
-        if table.input.lower() in self._tables:
-            raise QueryError(f"two CREATE TABLE are for {table.input}", table.at)
-        self._tables[table.input.lower()] = table
-        names: set[str] = set()
-        for column in table.columns:
-            if column.name.lower() in names:
-                raise QueryError(f"CREATE TABLE {table.input} has the column {column.name} twice", column.at)
-            names.add(column.name.lower())
-
-    def check_tables(self) -> None:
+    def check_tables(self, tables: Iterable[syntax.Table]) -> None:
         """Raises `QueryError` if a CREATE TABLE is for a name that no FROM reads as an input."""
-        for name, table in self._tables.items():
-            if name not in self._inputs:
+        for table in tables:
+            if table.input.lower() not in self._inputs:
                 inputs = ", ".join(self._inputs.values())
                 raise QueryError(f"{table.input} is no input that a FROM or JOIN reads; these are: {inputs}", table.at)
 
@@ -109,7 +99,7 @@ class Graph:
         """Return what `source` stands for: a step, reference data or an input. Raises `QueryError`."""
         folded = source.name.lower()
         if folded not in self._steps and folded not in self._references:
-            return Relation(self._input(source), None, False)
+            return Relation(self._input(source), None, False, declared=frozenset(self.types.get(folded, ())))
         what = "a step" if folded in self._steps else "reference data"
         if source.timestamp is not None or source.over:
             raise QueryError(f"TIMESTAMP BY is for inputs, and {source.name} is {what}", source.at)
@@ -140,10 +130,20 @@ class Graph:
 
         timestamp = None if source.timestamp is None else self.compiler.compile(resolved(source.timestamp))
         over = tuple(self.compiler.compile(resolved(key)) for key in source.over)
-        table = self._tables.get(source.name.lower())
-        stream = Stream(name, timestamp, over, table.columns if table else ())
+        stream = Stream(name, timestamp, over, tuple(self.types.get(name.lower(), {}).values()))
         if stream in self.streams:
             place = self.streams.index(stream)
             return next(i for i, node in enumerate(self.nodes) if isinstance(node, Input) and node.stream == place)
         self.streams.append(stream)
         return self.add(Input(name, (), len(self.streams) - 1))
+
+
+def _types(tables: Iterable[syntax.Table]) -> dict[str, dict[str, syntax.TypedColumn]]:
+    types: dict[str, dict[str, syntax.TypedColumn]] = {}
+    for table in tables:
+        columns = {column.name.lower(): column for column in table.columns}
+        if len(columns) < len(table.columns):
+            raise QueryError(f"CREATE TABLE {table.input} has a column twice", table.at)
+        if types.setdefault(table.input.lower(), columns) is not columns:
+            raise QueryError(f"two CREATE TABLE are for {table.input}", table.at)
+    return types

@@ -18,29 +18,52 @@ from ..language.tokens import QueryError
 from ..language.values import BIGINT_LEAST, BIGINT_MOST, RowError, lookup
 from ..row import Evaluate, Row
 
-_HUB: Mapping[str, Callable[[StoredEvent], Any]] = {
-    "Offset": lambda stored: stored.offset or None,
-    "SequenceNumber": lambda stored: None if stored.sequence_number < 0 else stored.sequence_number,
-    "PartitionKey": lambda stored: stored.event.partition_key,
-    "Publisher": lambda stored: stored.event.publisher,
-}
-_COLUMNS = ("EventEnqueuedUtcTime", "EventProcessedUtcTime", "PartitionId")  # that each row has
-
-#: What IoT Hub says of a message, and the name by which it hands it on. Here, that is the name of a user property.
-_IOT = {
-    "ConnectionDeviceId": "iothub-connection-device-id",
-    "ConnectionModuleId": "iothub-connection-module-id",
-    "ConnectionDeviceGenerationId": "iothub-connection-auth-generation-id",
-    "AuthMethod": "iothub-connection-auth-method",
-    "EnqueuedTime": "iothub-enqueuedtime",
-    "MessageSource": "iothub-message-source",
-    "InterfaceName": "iothub-interface-name",
-    "MessageId": "message-id",
-    "CorrelationId": "correlation-id",
-}
-
-#: [Group].[name], of which each may be without its brackets; [Group] alone is a record of all that is in it.
+#: [group].[member], of which each may be without its brackets; [group] alone is a record of all its members.
 _NAME = re.compile(r"(?:\[([^\[\]]+)\]|([^\[\].]+))(?:\.(?:\[([^\[\]]+)\]|([^\[\]]+)))?")
+
+
+def _column(name: str) -> Evaluate:
+    return lambda row: row.columns[name]
+
+
+def _of_event(value: Callable[[StoredEvent], Any]) -> Evaluate:
+    return lambda row: None if row.event is None else value(row.event)
+
+
+def _of_user(name: str) -> Evaluate:
+    return _of_event(lambda stored: _in_range(lookup(stored.event.properties, name)))
+
+
+def _in_range(value: Any) -> Any:
+    if type(value) is int and not BIGINT_LEAST <= value <= BIGINT_MOST:
+        raise RowError("a property of the event is an integer of more than 64 bits")
+    return value
+
+
+_HUB: Mapping[str, Evaluate] = {
+    "EventEnqueuedUtcTime": _column("EventEnqueuedUtcTime"),
+    "EventProcessedUtcTime": _column("EventProcessedUtcTime"),
+    "PartitionId": _column("PartitionId"),
+    "Offset": _of_event(lambda stored: stored.offset or None),
+    "SequenceNumber": _of_event(lambda stored: None if stored.sequence_number < 0 else stored.sequence_number),
+    "PartitionKey": _of_event(lambda stored: stored.event.partition_key),
+    "Publisher": _of_event(lambda stored: stored.event.publisher),
+}
+
+#: What IoT Hub adds to a message. Here, these are user properties by the names with which it hands them on.
+_IOT: Mapping[str, Evaluate] = {
+    "ConnectionDeviceId": _of_user("iothub-connection-device-id"),
+    "ConnectionModuleId": _of_user("iothub-connection-module-id"),
+    "ConnectionDeviceGenerationId": _of_user("iothub-connection-auth-generation-id"),
+    "AuthMethod": _of_user("iothub-connection-auth-method"),
+    "EnqueuedTime": _of_user("iothub-enqueuedtime"),
+    "MessageSource": _of_user("iothub-message-source"),
+    "InterfaceName": _of_user("iothub-interface-name"),
+    "CorrelationId": _of_user("correlation-id"),
+    "MessageId": _of_event(lambda stored: stored.event.message_id),
+}
+
+_ROUTED = {f"IoT{name}": value for name, value in _IOT.items()}  # as IoT Hub routes its messages to an Event Hub
 
 
 def source_of(call: Call) -> str:
@@ -59,48 +82,33 @@ def metadata(call: Call, input_name: str) -> Evaluate:
     _, name = call.arguments
     assert isinstance(name, Constant)
     match = _NAME.fullmatch(str(name.value))
-    group, member = (match[1] or match[2], match[3] or match[4]) if match else ("", None)
-    value = _value(group.lower(), member, input_name)
+    value = _value(match[1] or match[2], match[3] or match[4], input_name) if match else None
     if value is None:
-        known = [f"[EventHub].[{each}]" for each in (*_COLUMNS, *_HUB)]
-        known += ["[User].[NAME]", "[EventHub]", "[User]", "EventId", *(f"IoTHub.{each}" for each in _IOT)]
+        known = [*(f"[EventHub].[{each}]" for each in _HUB), *(f"IoTHub.{each}" for each in _IOT)]
+        known += ["[EventHub]", "IoTHub", "[User].[NAME]", "[User]", "EventId"]
         raise QueryError(f"an event has no {name.value!r}: there are {', '.join(known)}", name.at)
     return value
 
 
 def _value(group: str, member: str | None, input_name: str) -> Evaluate | None:
-    if group == "eventid" and member is None:
-        return lambda row: None if row.event is None or not row.event.offset else _event_id(input_name, row)
-    if group == "user":
-        return lambda row: _user(row, member)
-    names = {"eventhub": (*_COLUMNS, *_HUB), "iothub": tuple(_IOT)}.get(group, ())
-    if member is None:
-        return (lambda row: {name: _of_hub(row, name) for name in names}) if names else None
-    if group == "eventhub" and member.lower().startswith("iot"):  # as IoT Hub routes its messages to an Event Hub
-        names, member = tuple(_IOT), member[3:]
-    found = {name.lower(): name for name in names}.get(member.lower())
-    return None if found is None else lambda row: _of_hub(row, found)
+    match group.lower(), member:
+        case "eventid", None:
+            return lambda row: _event_id(input_name, row)
+        case "user", None:
+            return _of_event(lambda stored: {name: _in_range(it) for name, it in stored.event.properties.items()})
+        case "user", str():
+            return _of_user(member)
+        case ("eventhub" | "iothub") as known, _:
+            values = _HUB if known == "eventhub" else _IOT
+            if member is None:
+                return lambda row: {name: value(row) for name, value in values.items()}
+            named = {**values, **_ROUTED} if known == "eventhub" else values
+            return lookup(named, member)  # type: ignore[no-any-return]
+    return None
 
 
-def _of_hub(row: Row, name: str) -> Any:
-    if name in _COLUMNS:
-        return row.columns[name]
-    if row.event is None:
-        return None
-    if name == "MessageId" and row.event.event.message_id is not None:
-        return row.event.event.message_id
-    return _HUB[name](row.event) if name in _HUB else _user(row, _IOT[name])
-
-
-def _user(row: Row, name: str | None) -> Any:
-    properties = None if row.event is None else dict(row.event.event.properties)
-    value = properties if name is None else lookup(properties, name)
-    for each in (properties or {}).values() if name is None else (value,):
-        if type(each) is int and not BIGINT_LEAST <= each <= BIGINT_MOST:
-            raise RowError("a property of the event is an integer of more than 64 bits")
-    return value
-
-
-def _event_id(input_name: str, row: Row) -> str:
+def _event_id(input_name: str, row: Row) -> str | None:
     """Return an id that is the same whenever the event is read again, and that no other record of the input has."""
-    return str(uuid5(NAMESPACE_OID, f"{input_name}/{row.event.partition}/{row.event.offset}/{row.arrival[2]}".lower()))
+    if row.event is None or not row.event.offset:
+        return None
+    return str(uuid5(NAMESPACE_OID, f"{input_name.lower()}/{row.event.partition}/{row.event.offset}/{row.arrival[2]}"))

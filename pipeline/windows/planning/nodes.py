@@ -23,7 +23,7 @@ from ..language.syntax import Call, Column, Expression
 from ..language.values import Names
 from ..language.warned import Warned
 from ..operators.bounds import Bound
-from ..row import Evaluate
+from ..row import Computed, Evaluate
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +60,16 @@ class Inside(Resolved):
     """A property, at any depth, of the value at `place`, which is not a row but a record."""
 
 
+@dataclass(frozen=True, eq=False)
+class Picked(Resolved):
+    """A member of the tuple at `place` but its last part, which says which (narrowing.py)."""
+
+
 @dataclass(frozen=True)
-class Compiled:
-    """An expression whose columns are resolved, and the function that computes it from a row."""
+class Compiled(Computed):
+    """An expression whose columns are resolved, and what computes it."""
 
     expression: Expression
-    evaluate: Evaluate = field(compare=False)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def plan(
         relations.append(_union(graph, statement.selects, statement.into))
         if statement is last[statement.into.lower()]:
             _write(graph, outputs[statement.into.lower()], relations)
-    graph.check_tables()
+    graph.check_tables(query.tables)
     fuse(graph.nodes, graph.compiler)
     made = tuple(dict.fromkeys(outputs[statement.into.lower()] for statement in query.statements))
     return _pruned(graph, made, names, query.statements[0].at)

@@ -15,7 +15,8 @@ class ScopedSource:
     """A source whose columns a SELECT may use. `columns` is None if they are not known before there are rows.
 
     `place` leads from the SELECT's row to the row of this source, as in `Resolved`. `name` is what `alias` stands for.
-    With `is_record`, `place` leads to a record, which APPLY made; the source's name alone means the record.
+    With `is_record`, `place` leads to a record, which APPLY made; the source's name alone means the record. `declared`
+    are columns of an input that CREATE TABLE names, in lower case; there may be others.
     """
 
     alias: str
@@ -23,6 +24,7 @@ class ScopedSource:
     place: tuple[int, ...] = ()
     name: str = ""
     is_record: bool = False
+    declared: frozenset[str] = frozenset()
 
     def column(self, name: str) -> str | None:
         """Return the column's name as its step writes it, None if the source has no such column."""
@@ -30,6 +32,10 @@ class ScopedSource:
             return name
         folded = name.lower()
         return next((column for column in self.columns if column.lower() == folded), None)
+
+    def surely_has(self, name: str) -> bool:
+        """Return whether there is such a column for sure, before there are rows."""
+        return name.lower() in self.declared or (self.columns is not None and self.column(name) is not None)
 
 
 class Scope:
@@ -43,6 +49,10 @@ class Scope:
         folded = name.lower()
         return next((source for source in self.sources if source.alias.lower() == folded), None)
 
+    def surely_has(self, name: str) -> bool:
+        """Return whether a source has such a column for sure, before there are rows."""
+        return any(source.surely_has(name) for source in self.sources)
+
     def find(self, column: Column) -> tuple[ScopedSource, tuple[str, ...]]:
         """Return the source that has `column`, and the names of the column without the source's.
 
@@ -52,7 +62,6 @@ class Scope:
             return named, _known(named, column.names[1:], column)
         if (named := self.source(column.names[0])) is not None and named.is_record:
             return named, ()
-        self._refuse_hidden(column)
         if len(self.sources) == 1:
             return self.sources[0], _known(self.sources[0], column.names, column)
         have = [source for source in self.sources if source.column(column.names[0]) is not None]
@@ -64,16 +73,6 @@ class Scope:
         raise QueryError(
             f"several sources may have {column}: write {' or '.join(f'{a}.{column}' for a in aliases)}", column.at
         )
-
-    def _refuse_hidden(self, column: Column) -> None:
-        """Raises `QueryError` for the name of a source that has another name here: `FROM i a WHERE i.x`."""
-        name, *rest = column.names
-        hidden = [source for source in self.sources if rest and source.name.lower() == name.lower()]
-        if hidden and all(source.columns is None or source.column(name) is None for source in self.sources):
-            alias = hidden[0].alias
-            meant = ".".join((alias, *rest))
-            message = f"{name} is called {alias} here: write {meant}, or {alias}.{column} for a column {name}"
-            raise QueryError(message, column.at)
 
     def resolve(self, column: Column) -> Resolved:
         """Return the column with its place. Raises `QueryError`."""

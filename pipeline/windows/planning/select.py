@@ -13,6 +13,7 @@ from ..language.syntax import Call, Column, Expression, Star
 from ..language.tokens import At, QueryError
 from ..language.tree import rewrite
 from ..operators.aggregates import aggregate
+from ..row import computed
 from .conditions import all_of
 from .from_clause import FromClause
 from .graph import Graph, Relation
@@ -36,7 +37,7 @@ class _SelectPlanner:
     def plan(self) -> Relation:
         select, scope = self._select, self._from.scope
         refuse_quoted_texts(select, scope)
-        self._graph.warnings += warnings(select, scope, self._graph.sources)
+        self._graph.warnings += warnings(select, scope, self._graph.sources, self._graph.types)
         self._graph.named += self._named()
         where = None if select.where is None else self._from.resolve(select.where)
         if select.windows:
@@ -93,7 +94,7 @@ class _SelectPlanner:
                 window,
                 tuple(map(compiler.compile, grouping.keys)),
                 tuple(grouping.calls),
-                tuple(aggregate(call, compiler.evaluate) for call in grouping.calls),
+                tuple(aggregate(call, compiler.compile) for call in grouping.calls),
                 tuple(map(compiler.compile, session_keys)),
             )
         )
@@ -171,7 +172,8 @@ class _SelectPlanner:
             of = compile(record)
             if source is not None:  # OUTER APPLY gives the columns also where there is no element
                 nulls, evaluate = dict.fromkeys(source.columns or ()), of.evaluate
-                of = Compiled(record, lambda row: evaluate(row) or nulls)
+                made = computed(lambda row: evaluate(row) or nulls)
+                of = Compiled(made.evaluate, made.many, record)
             yield ItemStar(record.place, of), None if source is None else source.columns
 
 

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from unittest.mock import ANY
 
 import pytest
 import redis as redis_py
@@ -120,6 +119,22 @@ def test_a_deleted_job_is_gone_and_its_rows_stay_until_they_are_deleted(client: 
     assert [client.get("/outputs/PerMinute").status_code, client.delete("/outputs/PerMinute").status_code] == [404, 404]
 
 
+def test_a_job_reads_csv_if_its_input_says_so(client: ServiceClient, registry: JobRegistry, work: Work) -> None:
+    definition = {
+        "query": "SELECT n, GetMetadataPropertyValue(Input, '[User].[site]') AS site INTO Copy FROM Input",
+        "inputs": {"Input": {"hub": "events", "format": "csv", "delimiter": ";"}},
+        "outputs": {"Copy": {"type": "stream"}},
+    }
+    put = client.put("/jobs/copy", json=definition)
+    assert (put.status_code, put.json["definition"]["inputs"]) == (201, definition["inputs"])
+    work()
+    registry.hubs["events"].append([Event(b"n;m\n1;2\n3;4", properties={"site": "de"})])
+    work()
+
+    rows = client.get("/outputs/Copy").json["rows"]
+    assert [row["row"] for row in rows] == [{"n": "1", "site": "de"}, {"n": "3", "site": "de"}]
+
+
 @pytest.mark.parametrize(
     ("changes", "members", "detail"),
     [
@@ -158,9 +173,15 @@ def test_a_deleted_job_is_gone_and_its_rows_stay_until_they_are_deleted(client: 
         ),
         pytest.param(
             {"outputs": {"PerMinute": {"type": "printer"}}},
-            {"field": "outputs[...].type"},
+            {"field": "outputs.PerMinute.type"},
             "Invalid value 'printer'",
             id="type",
+        ),
+        pytest.param(
+            {"outputs": {"PerMinute": {"type": "stream", "maxlenn": 5}}},
+            {"field": "outputs.PerMinute.maxlenn"},
+            "outputs.PerMinute.maxlenn: Object contains unknown field `maxlenn`",
+            id="a key that an output has not",
         ),
         pytest.param({"outputs": {}}, {"field": "outputs.PerMinute"}, "is missing", id="an output left out"),
         pytest.param({"start": "yesterday"}, {"field": "start"}, "'yesterday' is not", id="start"),
@@ -282,9 +303,8 @@ def test_what_a_query_may_not_mean_is_told_when_it_is_put_and_explained(
     ]
     assert "warning: 1:20: none of 2 events of Input has a column b" in client.get("/jobs/j/explain").text
     assert client.get("/jobs/j/explain?format=json").json["warnings"] == warnings
-    assert client.put("/jobs/j", json=BODY).json["warnings"] == [
-        {**warnings[1], "column": 8, "message": "none of 2 events of Input has a column action", "excerpt": ANY}
-    ]
+    (unseen,) = client.put("/jobs/j", json=BODY).json["warnings"]
+    assert (unseen["line"], unseen["message"]) == (4, "none of 2 events of Input has a column action")
 
 
 def test_a_job_is_explained_as_the_hubs_have_it_run(client: ServiceClient, registry: JobRegistry) -> None:
@@ -363,6 +383,28 @@ def test_a_job_is_restarted(client: ServiceClient, registry: JobRegistry, work: 
     refused = client.post("/jobs/plain/restart", json={"from": "noon"})
     assert (refused.status_code, refused.json["field"]) == (422, "start")
     assert client.post("/jobs/none/restart", json={"from": "last"}).status_code == 404
+
+
+def test_a_job_is_copied(client: ServiceClient, registry: JobRegistry, work: Work) -> None:
+    plain = {"query": "SELECT n INTO PerMinute FROM Input", "inputs": BODY["inputs"], "outputs": BODY["outputs"]}
+    client.put("/jobs/plain", json=plain)
+    registry.hubs["events"].append([Event(b'{"n": 1}')])
+    work()
+    made = client.post("/jobs/plain/copy", json={"to": "new"})
+    assert (made.status_code, made.json["name"], made.json["state"]) == (201, "new", "starting")
+    assert made.json["definition"]["query"] == "SELECT n INTO [PerMinute_new] FROM Input"
+    registry.hubs["events"].append([Event(b'{"n": 2}')])
+    work()
+    assert [row["row"] for row in client.get("/outputs/PerMinute_new").json["rows"]] == [{"n": 2}]
+
+    assert client.post("/jobs/plain/copy", json={"to": "new"}).status_code == 409
+    taken = client.post("/jobs/plain/copy", json={"to": "third", "definition": plain})
+    assert (taken.status_code, "is written by the job 'plain'" in taken.json["detail"]) == (409, True)
+    wrong = {**plain, "query": "SELECT"}
+    refused = client.post("/jobs/plain/copy", json={"to": "third", "definition": wrong})
+    assert (refused.status_code, refused.json["field"], refused.json["line"]) == (422, "query", 1)
+    assert client.post("/jobs/none/copy", json={"to": "third"}).status_code == 404
+    assert client.post("/jobs/plain/copy", json={"to": "a b"}).status_code == 422
 
 
 def test_a_folder_that_can_t_be_read_is_shown_as_failed(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -32,15 +31,6 @@ JOB: dict[str, Any] = {
 @pytest.fixture
 def registry(redis: redis_py.Redis, settings: Settings) -> JobRegistry:
     return JobRegistry(redis, Hubs(redis, settings.hubs))
-
-
-@pytest.fixture
-def jobs(registry: JobRegistry) -> Iterator[JobFinder]:
-    """The jobs that were put, as a worker has them."""
-    finder = JobFinder(registry, beat=0.0)
-    yield finder
-    for job in finder.jobs():
-        job.stop()
 
 
 @pytest.mark.core
@@ -126,7 +116,7 @@ def test_rights(client: ServiceClient, redis: redis_py.Redis, right: Right, meth
     assert client.open("/reference/t", method=method, headers=headers, json=[]).status_code == status
 
 
-def test_a_job_joins_it_and_keeps_it(client: ServiceClient, registry: JobRegistry, jobs: JobFinder) -> None:
+def test_a_job_joins_it_and_keeps_it(client: ServiceClient, registry: JobRegistry) -> None:
     missing = client.put("/jobs/named", json=JOB)
     assert (missing.status_code, missing.json["field"]) == (422, "inputs.Devices")
     assert "there is no reference data 'devices': PUT /reference/devices first" in missing.json["detail"]
@@ -134,9 +124,10 @@ def test_a_job_joins_it_and_keeps_it(client: ServiceClient, registry: JobRegistr
     client.put("/reference/devices", json=[{"k": "a", "name": "Ann"}])
     assert client.put("/jobs/named", json=JOB).status_code == 201
     registry.hubs["events"].append([Event(b'{"k": "a"}'), Event(b'{"k": "b"}')], partition=0)
-    for job in jobs.jobs():
-        while job.step() or len(job.share.held) < len(job.tasks):
-            pass
+    (job,) = JobFinder(registry, beat=0.0).jobs()
+    while job.step() or len(job.share.held) < len(job.tasks):
+        pass
+    job.stop()
     rows = [row["row"] for row in client.get("/outputs/Named").json["rows"]]
     assert rows == [{"k": "a", "name": "Ann"}, {"k": "b", "name": None}]
 

@@ -190,7 +190,7 @@ def test_each_stream_of_the_input_gets_the_rows_that_fit() -> None:
         ("CREATE TABLE j (a bigint) SELECT a FROM i", "1:14: j is no input that a FROM or JOIN reads; these are: i"),
         ("CREATE TABLE s (a bigint); WITH s AS (SELECT a FROM i) SELECT a FROM s", "s is no input"),
         ("CREATE TABLE r (a bigint) SELECT i.a FROM i JOIN r ON r.a = i.a", "r is no input"),
-        ("CREATE TABLE i (a bigint, b bit, A float) SELECT a FROM i", "1:34: CREATE TABLE i has the column A twice"),
+        ("CREATE TABLE i (a bigint, b bit, A float) SELECT a FROM i", "1:14: CREATE TABLE i has a column twice"),
         ("CREATE TABLE i (a bit) CREATE TABLE I (b bit) SELECT a FROM i", "1:37: two CREATE TABLE are for I"),
         ("CREATE TABLE i (a int) SELECT a FROM i", r"1:19: expected a type \(bigint, float, nvarchar, .*found 'int'"),
         ("CREATE TABLE i (a nvarchar(10)) SELECT a FROM i", "1:28: expected max"),

@@ -30,7 +30,7 @@ from pipeline.windows.operators.aggregates import aggregate
 from pipeline.windows.operators.faults import ROW, Faults
 from pipeline.windows.operators.operator import Operator
 from pipeline.windows.operators.windowing import window_operator
-from pipeline.windows.row import Evaluate, Row
+from pipeline.windows.row import Computed, Row, computed
 
 from ..support import reference
 from ..support.reference import Event
@@ -39,10 +39,10 @@ HERE = At(1, 1)
 VALUE, BY, LABEL, KEY = (Column((name,), HERE) for name in ("value", "by", "label", "key"))
 
 
-def compile_column(expression: Expression) -> Evaluate:
+def compile_column(expression: Expression) -> Computed:
     assert isinstance(expression, Column)
     (name,) = expression.names
-    return lambda row: row.columns.get(name)
+    return computed(lambda row: row.columns.get(name))
 
 
 def call(function: str, *arguments: Expression | Star, by: Column | None = None, descending: bool = False) -> Call:

@@ -9,6 +9,7 @@ import redis as redis_py
 
 from pipeline.hub.group_registry import ConsumerGroups
 from pipeline.hub.namespace import Hubs
+from pipeline.windows.engine.bodies import json_records
 from pipeline.windows.engine.event_times import TimePolicies
 from pipeline.windows.jobs.job_toml import (
     BoardConfig,
@@ -100,6 +101,39 @@ def test_start(tmp_path: Path, written: str, start: str) -> None:
     assert config(tmp_path, f"start = {written}").start == start
 
 
+def test_how_bodies_are_written(tmp_path: Path) -> None:
+    made = config(
+        tmp_path,
+        """
+        [inputs.a]
+        hub = "h"
+        [inputs.b]
+        hub = "h"
+        format = "csv"
+        delimiter = "\\t"
+        [inputs.c]
+        file = "c.csv"
+        delimiter = ";"
+        """,
+    )
+
+    assert made.events("a").read_body is json_records
+    assert made.events("b").read_body(b"n\tm\n1\t2") == [{"n": "1", "m": "2"}]
+    assert made.events("c").delimiter == ";"
+
+
+def test_another_format_is_another_version_of_a_job(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> None:
+    formats = ["", "format = 'json'", "format = 'csv'", "format = 'csv'\ndelimiter = '|'"]
+    versions = []
+    for form in formats:
+        toml = f"[inputs.Input]\nhub = 'events'\n{form}\n[outputs.Out]\ntype = 'stream'"
+        job = folder(tmp_path / "j", "SELECT who INTO Out FROM Input", toml)
+        versions.append(load(job, redis, hubs).opened.version)
+
+    assert versions[0] == versions[1]
+    assert len(set(versions)) == 3
+
+
 def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
     made = config(
         tmp_path,
@@ -171,8 +205,22 @@ def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
             QUERY,
             GOOD.replace('hub = "events"', 'hub = "events"\nx = 1'),
             "[inputs.Input]: Object contains unknown field `x`",
-            "inputs.Input",
+            "inputs.Input.x",
             id="a key too many",
+        ),
+        pytest.param(
+            QUERY,
+            GOOD.replace('hub = "events"', 'hub = "events"\nformat = "avro"'),
+            "[inputs.Input]: Invalid enum value 'avro' - at `$.format`",
+            "inputs.Input",
+            id="an unknown format",
+        ),
+        pytest.param(
+            QUERY,
+            GOOD.replace('hub = "events"', 'hub = "events"\ndelimiter = ";"'),
+            '[inputs.Input]: a delimiter is for CSV: write format = "csv" as well',
+            "inputs.Input.delimiter",
+            id="a delimiter of JSON",
         ),
         pytest.param(
             QUERY,
@@ -206,11 +254,15 @@ def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
             QUERY,
             GOOD.replace('"stream"', '"queue"'),
             "[outputs.Points]: Invalid value 'queue'",
-            "outputs.Points",
+            "outputs.Points.type",
             id="a type",
         ),
         pytest.param(
-            QUERY, GOOD.replace('"set"', '"sum"'), "[[boards]] 1: Invalid enum value 'sum'", "boards", id="another mode"
+            QUERY,
+            GOOD.replace('"set"', '"sum"'),
+            "[[boards]] 1: Invalid enum value 'sum'",
+            "boards.mode",
+            id="another mode",
         ),
         pytest.param(
             QUERY,
@@ -247,7 +299,9 @@ def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
             "time.out_of_order",
             id="out of order",
         ),
-        pytest.param(QUERY, GOOD + "[time]\naction = 'x'", "[time]: Invalid enum value 'x'", "time", id="no action"),
+        pytest.param(
+            QUERY, GOOD + "[time]\naction = 'x'", "[time]: Invalid enum value 'x'", "time.action", id="no action"
+        ),
         pytest.param(QUERY, "start = 'soon'" + GOOD, "start: 'soon' is not", "start", id="no start"),
         pytest.param(QUERY, "start = 2024-05-01T11:00:00" + GOOD, "start: ", "start", id="a local time"),
         pytest.param(QUERY, "snapshot = 'x'" + GOOD, "snapshot: 'x' is not a time", "snapshot", id="no snapshot"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -11,13 +12,17 @@ import redis as redis_py
 
 from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
-from pipeline.windows.jobs import exchange, stages
+from pipeline.reference import References
+from pipeline.windows.jobs import exchange, sources, stages
 from pipeline.windows.jobs.begin import begin
 from pipeline.windows.jobs.fault_examples import fault_examples
 from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.keys import MERGE
 from pipeline.windows.jobs.opened import Pacing
+from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.reports import PERIOD, JobStatus, Reports
+from pipeline.windows.jobs.state import state_sizes
 from pipeline.windows.language.ticks import TICKS_PER_MINUTE, isoformat, parse
 from pipeline.windows.operators.faults import (
     CLOCK,
@@ -28,14 +33,17 @@ from pipeline.windows.operators.faults import (
     KINDS,
     LATE_ADJUSTED,
     MOST_EXAMPLES,
+    REFERENCE,
     ROW,
 )
 
+from ..support.crashes import die
 from ..support.example import at, enqueued_ms
 from ..support.running_jobs import closed, end, load, rows, run, write_job
 
 NewJob = Callable[..., Job]
 EVENTS = '[inputs.Input]\nhub = "events"\n'
+NO_LIMIT = EVENTS + '[time]\nlate_arrival = "-1"\n'
 COUNTS = "SELECT k, COUNT(*) AS n INTO Out FROM Input{} GROUP BY k, TumblingWindow(minute, 10)"
 
 
@@ -261,12 +269,65 @@ def test_a_hash_of_reference_data_is_joined(redis: redis_py.Redis, hubs: Hubs, n
     assert rows(redis) == [(None, {"n": 1, "name": "Ann"})]
 
 
+def test_a_hash_that_is_gone_is_an_error_until_it_is_back_and_no_table_of_nulls(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob
+) -> None:
+    query = "SELECT i.n, d.name INTO Out FROM Input i LEFT JOIN Devices d ON i.k = d.id"
+    toml = EVENTS + '[inputs.Devices]\nreference = { hash = "devices", field_column = "id" }\n'
+    with pytest.raises(InvalidJob, match=r"\[inputs.Devices\]: there is no hash devices in database"):
+        new_job(query, toml)
+    redis.hset("devices", "a", '{"name": "Ann"}')
+    job = new_job(query, toml)
+    run(job)
+
+    redis.delete("devices")
+    job._refresh_at = 0.0
+    send(hubs, "10:01", k="a", n=1)
+    run(job)
+    assert rows(redis) == [(None, {"n": 1, "name": "Ann"})]
+    error = status(job).error
+    assert error is not None
+    assert (error.task, error.message[:30]) == ("Devices", "there is no hash devices in da")
+
+    redis.hset("devices", "a", '{"name": "Bob"}')
+    job._refresh_at = 0.0
+    send(hubs, "10:02", k="a", n=2)
+    run(job)
+    assert rows(redis)[1:] == [(None, {"n": 2, "name": "Bob"})]
+    assert status(job).error is None
+
+
+def test_what_was_put_is_joined_and_is_the_same_after_a_crash(
+    redis: redis_py.Redis, hubs: Hubs, tmp_path: Path
+) -> None:
+    tables = References(redis)
+    tables.put("devices", [{"id": "a", "name": "Ann"}], enqueued_ms("10:00"))
+    query = "SELECT i.k, d.name, COUNT(*) AS n INTO Out FROM Input i TIMESTAMP BY at LEFT JOIN Devices d ON i.k = d.id "
+    query += "GROUP BY i.k, d.name, TumblingWindow(minute, 10)"
+    toml = NO_LIMIT + '[inputs.Devices]\nreference = { name = "devices" }\n'
+    for time in ("09:59", "10:01"):
+        for partition in (0, 1):
+            send(hubs, time, partition, k="a", at=isoformat(at(time)))
+    folder = write_job(tmp_path / "j", query, toml)
+    first = load(folder, redis, hubs, pacing=Pacing(3600.0), beat=0.0)
+    run(first)
+    assert rows(redis) == []
+    die(first)  # and what it has taken is read again
+
+    tables.put("devices", [{"id": "a", "name": "Bob"}])  # which holds from now on
+    for time in ("10:11", "10:21"):
+        for partition in (0, 1):
+            send(hubs, time, partition, k="a", at=isoformat(at(time)))
+    second = load(folder, redis, hubs, pacing=Pacing(3600.0), beat=0.0)
+    run(second)
+    assert [(row["name"], row["n"]) for _, row in rows(redis)] == [("Ann", 2), ("Ann", 2)]
+    assert faults(second) == {REFERENCE: 2}
+    second.share.stop()
+
+
 def waiting(job: Job) -> list[tuple[str, str | None, int, int]]:
     """What waits: the step, the minute at which its window ends, events and groups."""
     return [(each.step, minute(each.end), each.events, each.groups) for each in status(job).waiting]
-
-
-NO_LIMIT = EVENTS + '[time]\nlate_arrival = "-1"\n'
 
 
 @pytest.mark.parametrize("partitioned", [False, True])
@@ -386,6 +447,26 @@ def test_the_last_faults_of_each_kind_are_kept_with_their_events(
     assert status(job).faults[LATE_ADJUSTED] == MOST_EXAMPLES + 5
 
 
+def test_it_is_told_since_when_the_state_is_not_saved(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> None:
+    folder = write_job(tmp_path / "j", COUNTS.format(""), EVENTS)
+    first = load(folder, redis, hubs, pacing=Pacing(3600.0), beat=0.0)
+    run(first)
+    send(hubs, "10:01", k="a")
+    task = status(first).tasks["0"]
+    assert task.saved is not None
+    assert task.saved < task.reported  # what has just come
+    before = task.saved
+    first.stop()  # which saves
+    assert state_sizes(redis, {"j": ["0", "1"], "none": ["0"]})["j"] > 0
+
+    second = load(folder, redis, hubs, pacing=Pacing(3600.0), beat=0.0)
+    task = status(second).tasks["0"]
+    assert task.saved == task.reported
+    send(hubs, "10:02", k="a")
+    assert before < (status(second).tasks["0"].saved or "") < task.reported
+    second.share.stop()
+
+
 def test_what_is_read_again_is_no_new_example(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
     hubs["events"].append([Event(b"x")], partition=0)
     first = new_job(COUNTS.format(""))
@@ -410,3 +491,82 @@ def test_an_example_of_a_row_that_has_no_single_event_says_when_and_why(
 
     assert (found.hub, found.body, found.event_time) == (None, None, isoformat(at("10:10")))
     assert "bigint" in found.reason
+
+
+ELEMENTS = (
+    "SELECT i.k, e.ArrayIndex AS n, e.ArrayValue AS v INTO Out FROM Input i CROSS APPLY GetArrayElements(i.list) AS e"
+)
+
+
+def test_events_with_many_elements_are_taken_a_few_in_a_turn(
+    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "MOST_BYTES", 300)
+    for k in range(5):
+        send(hubs, "10:01", k=k, list=[0] * 100)  # 200 bytes
+    hubs["events"].append([Event(b'{"k": 9, "list": [1]}')] * 50, partition=0, enqueued_ms=enqueued_ms("10:02"))
+    job = new_job(ELEMENTS)
+    turns = []
+    while job.step() or len(job.share.held) < len(job.tasks):
+        turns.append(len(rows(redis)))
+
+    found = [row for _, row in rows(redis)]
+    assert [(row["k"], row["n"]) for row in found[:500]] == [(k, n) for k in range(5) for n in range(100)]
+    assert len(found) == 550
+    assert max(after - before for before, after in pairwise([0, *turns])) <= 200
+
+
+def test_elements_are_written_once_whatever_dies(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    send(hubs, "10:01", k="a", list=["x", "y", "x"])
+    first = new_job(ELEMENTS)
+    run(first)
+    first.share.stop()  # it dies: its state is not saved
+    send(hubs, "10:02", k="b", list=["z"])
+    run(new_job(ELEMENTS))
+
+    assert [tuple(row.values()) for _, row in rows(redis)] == [
+        ("a", 0, "x"),
+        ("a", 1, "y"),
+        ("a", 2, "x"),
+        ("b", 0, "z"),
+    ]
+    ids = [entry.id for entry in StreamOutput(redis, "Out").read(limit=10)]
+    assert len(set(ids)) == 4
+
+
+def test_a_fault_of_an_element_has_the_event_as_its_example(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    send(hubs, "10:01", k="a", list=[])
+    send(hubs, "10:01", k="b", list=[2, 0])
+    job = new_job(ELEMENTS.replace("e.ArrayValue AS v", "10 / e.ArrayValue AS v"))
+    run(job)
+    status(job)
+
+    (found,) = fault_examples(redis, "j")[ROW]
+    assert found.sequence_number == 1
+    assert found.body is not None
+    assert '"b"' in found.body
+
+
+def test_create_table_leaves_out_what_is_not_of_its_types(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    send(hubs, "10:01", k="a", t="2024-05-01T10:00:59.123456789Z", n=1)
+    send(hubs, "10:01", k="a", t="2024-05-01T10:00:59Z", n="2")
+    send(hubs, "10:01", k="a", t="yesterday", n=3)
+    job = new_job(
+        "CREATE TABLE Input (t datetime, n bigint); SELECT n, t INTO Out FROM Input TIMESTAMP BY t",
+        EVENTS + '[time]\nlate_arrival = "1m"\n',
+    )
+    run(job)
+
+    assert [row for _, row in rows(redis)] == [{"n": 1, "t": "2024-05-01T10:00:59.1234568Z"}]
+    assert faults(job) == {INPUT: 2}
+    reasons = {each.reason for each in fault_examples(redis, "j")[INPUT]}
+    assert "CREATE TABLE, column n: nvarchar(max) '2' is not bigint" in reasons
+
+
+def test_create_table_reads_the_text_of_csv(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
+    hubs["events"].append([Event(b"k,n\na,1\nb,x\nc,\n")], partition=0, enqueued_ms=enqueued_ms("10:01"))
+    job = new_job("CREATE TABLE Input (n bigint) SELECT k, n INTO Out FROM Input", EVENTS + 'format = "csv"\n')
+    run(job)
+
+    assert [row for _, row in rows(redis)] == [{"k": "a", "n": 1}, {"k": "c", "n": None}]
+    assert faults(job) == {INPUT: 1}

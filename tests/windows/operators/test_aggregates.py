@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.windows.language.syntax import Call, Cast, Over
 from pipeline.windows.language.tokens import QueryError
 from pipeline.windows.language.values import Datetime, RowError
 from pipeline.windows.operators.aggregates import SideBySide
-from pipeline.windows.operators.codec import pack, unpack
+from pipeline.windows.operators.aggregates.calls import AGGREGATES
+from pipeline.windows.operators.codec import pack, pack_plain, unpack
 from pipeline.windows.operators.rollup import Rollup
 
 from ..support.operations import HERE, STAR, aggregate_of, call, column, constant, order_by, rows
@@ -45,6 +49,88 @@ def result(call: Call, values: Sequence[Any]) -> Any:
         rollup.pop(oldest)
         assert sides.results((), rollup.total()) == [at_once]
     return at_once
+
+
+EVERY = [
+    *[call(name, V) for name in ("COUNT", "MAX", "MIN", "SUM", "AVG", "STDEV", "STDEVP", "VAR", "VARP", "COLLECT")],
+    call("COUNT", STAR),
+    call("COUNT", V, distinct=True),
+    call("MAX", Cast(V, "nvarchar", True, HERE)),
+    call("COLLECT"),
+    call("TOPONE", over=order_by("v")),
+    call("TOPONE", V, over=order_by("n", "v", descending=True)),
+    call("COLLECTTOP", constant(2), over=order_by("v", descending=True)),
+    call("PERCENTILE_CONT", constant(0.3), over=order_by("v")),
+    call("PERCENTILE_DISC", constant(0.3), over=order_by("v", descending=True)),
+]
+NUMBERS = st.none() | st.integers(-5, 5) | st.integers(-(2**63), 2**63 - 1) | st.floats(-9, 9) | st.just(-0.0)
+MIXED = NUMBERS | st.sampled_from(["2.5", "x", True, Datetime(7), Datetime(8), [1], {"a": 1}, 1e300, float("nan")])
+COLUMNS = (
+    st.lists(st.integers(-3, 3))
+    | st.lists(st.builds(Datetime, st.integers(1, 9)))
+    | st.lists(NUMBERS)
+    | st.lists(MIXED)
+)
+
+
+def test_every_aggregate_is_among_those_that_are_compared() -> None:
+    assert {each.function for each in EVERY} == set(AGGREGATES)
+
+
+@pytest.mark.parametrize("called", EVERY, ids=lambda each: f"{each.function} {each.over is not None}")
+@given(values=COLUMNS, data=st.data())
+def test_columns_are_what_rows_give_one_by_one(called: Call, values: list[Any], data: st.DataObject) -> None:
+    aggregate = aggregate_of(called)
+    given = rows(*((1, {"v": value, "n": number % 2}) for number, value in enumerate(values)))
+    taken, items = [], []
+    for row in given:
+        with contextlib.suppress(RowError):
+            items.append(aggregate.item.evaluate(row))
+            taken.append(row)
+    if len(taken) < len(given):
+        with pytest.raises(RowError):
+            aggregate.item.many(given)
+    assert exactly(aggregate.item.many(taken)) == exactly(items)
+
+    halves = []
+    for part in (slice(None, len(taken) // 2), slice(len(taken) // 2, None)):
+        places = data.draw(st.lists(st.integers(0, 3), min_size=len(items[part]), max_size=len(items[part])))
+        column, expected = [None] * 4, [None] * 4
+        aggregate.fold(column, places, aggregate.item.many(taken[part]))
+        for place, item in zip(places, items[part], strict=True):
+            if item is not None:
+                expected[place] = aggregate.add(expected[place], item)
+        assert exactly(column) == exactly(expected)
+        with contextlib.suppress(OverflowError, TypeError):
+            if aggregate.restored is not None:
+                assert exactly(aggregate.restored(unpack(pack_plain(column)))) == exactly(column)
+        halves.append(column)
+
+    older, newer = halves
+    before = pack(newer)
+    merged = older.copy()
+    aggregate.merge(merged, range(4), newer)
+    assert pack(newer) == before
+    one_by_one = [
+        left if right is None else right if left is None else aggregate.combine(left, right)
+        for left, right in zip(older, newer, strict=True)
+    ]
+    expected_results = [result_or_error(aggregate.result, each) for each in one_by_one]
+    assert [result_or_error(lambda each: aggregate.results([each])[0], each) for each in merged] == expected_results
+
+
+def result_or_error(function: Callable[[Any], Any], partial: Any) -> str:
+    try:
+        return repr(exactly(function(partial)))
+    except RowError as exc:
+        return str(exc)
+
+
+def exactly(value: Any) -> Any:
+    """Return a value with the types of its parts, since 1 == 1.0 == True."""
+    if isinstance(value, list | tuple):
+        return type(value), list(map(exactly, value))
+    return type(value), repr(value)
 
 
 def same(left: Any, right: Any) -> bool:

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
 
 import duckdb
 import pytest
@@ -12,13 +10,9 @@ from hypothesis import strategies as st
 
 from pipeline.windows.language.syntax import Sliding, Snapshot
 from pipeline.windows.language.values import Datetime
-from pipeline.windows.operators.aggregates import SideBySide
 from pipeline.windows.operators.faults import ROW
-from pipeline.windows.operators.rollup import Rollup
 from pipeline.windows.operators.slices import Slices
-from pipeline.windows.operators.totals import FEW
 from pipeline.windows.operators.windowing import can_be_partial
-from pipeline.windows.row import Row
 
 from ..support.operations import (
     HERE,
@@ -164,6 +158,16 @@ def test_a_large_pane_is_kept_in_several_fields() -> None:
     assert fields == {}
 
 
+def test_a_batch_with_rows_of_no_use_leaves_out_just_those() -> None:
+    faults: Counter[str] = Counter()
+    windows = operator(hopping(10, 5), COUNT, SUM, MAX, faults=faults)
+    bad = {3, 4, 500, 999}
+    windows.feed(0, rows(*((1 + n % 20, {"k": "a", "v": "one" if n in bad else 1}) for n in range(1_000))))
+
+    assert sum(count for _, _, count, *_ in results(windows.advance(40))) == 2 * (1_000 - len(bad))
+    assert faults == {ROW: len(bad)}
+
+
 @given(st.data(), st.integers(1, 20), st.integers(1, 20))
 def test_panes_of_several_stages_merge_into_the_same_windows(data: st.DataObject, duration: int, hop: int) -> None:
     events = data.draw(
@@ -200,44 +204,6 @@ def test_only_windows_of_panes_can_be_divided() -> None:
     assert not can_be_partial(Sliding(1, HERE))
     with pytest.raises(ValueError, match="divided"):
         operator(Sliding(1, HERE), COUNT, mode="partial")
-
-
-def counting(calls: Counter[str], function: Callable[..., Any]) -> Callable[..., Any]:
-    def counted(*arguments: Any) -> Any:
-        calls[function.__name__] += 1
-        return function(*arguments)
-
-    return counted
-
-
-@pytest.mark.parametrize("hops", [2, FEW, FEW + 1, 24, 1440])
-def test_work_does_not_grow_with_duration_by_hop(hops: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At most two merges for each pane of a group, and one for each row of output; few panes are always merged anew."""
-    calls: Counter[str] = Counter()
-    for function in (SideBySide.merge, SideBySide.combine, SideBySide.add, SideBySide.start):
-        monkeypatch.setattr(SideBySide, function.__name__, counting(calls, function))
-    for method in (Rollup.push, Rollup.pop):
-        monkeypatch.setattr(Rollup, method.__name__, counting(calls, method))
-    windows = operator(hopping(hops * 10, 10), MAX, FIRST)
-    rnd = random.Random(hops)
-    given: list[Row] = []
-    panes = set()
-    for time in range(1, 10_000):
-        key = rnd.choice("abc")
-        panes.add((key, (time + 9) // 10))
-        windows.feed(0, rows((time, {"k": key, "v": 1, "t": time})))
-        given += windows.advance(time - 1)
-    given += windows.advance(100_000)
-
-    assert calls["add"] + calls["start"] == 9_999
-    assert calls["start"] == len(panes)
-    if hops <= FEW:
-        assert calls["combine"] <= (hops - 1) * len(given)
-        assert calls["merge"] == calls["push"] == calls["pop"] == 0
-    else:
-        assert calls["push"] == calls["pop"] == len(panes)
-        assert calls["merge"] <= 2 * len(panes) + len(given)
-        assert calls["combine"] == 0
 
 
 @pytest.mark.parametrize(("duration", "hop"), [(10, 10), (20, 10), (70, 30), (5, 20)])

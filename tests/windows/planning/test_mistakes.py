@@ -24,6 +24,10 @@ ODD = {
         "WITH s AS (SELECT * FROM I) SELECT s.x INTO a FROM s SELECT s.x INTO b FROM I",
         ["1:61 s is not in this FROM, so that s.x is a property of I's column s"],
     ),
+    "the name that an alias hides": (
+        "SELECT a.x FROM I a WHERE i.x = 1",
+        ["1:27 i has the name a in this FROM, so that i.x is a property of a's column i"],
+    ),
     "a hop longer than its window": (
         "SELECT COUNT(*) FROM I GROUP BY HoppingWindow(second, 5, 10)",
         ["1:33 the hop is longer than the window"],
@@ -32,11 +36,32 @@ ODD = {
         "SELECT COUNT(*) FROM I GROUP BY Windows(TumblingWindow(second, 1), HoppingWindow(second, 5, 10))",
         ["1:68 the hop is longer"],
     ),
+    "a time of JSON in MAX and MIN": (
+        "SELECT MIN(T) AS a, MAX(i.t) AS b, MAX(x) AS c FROM I TIMESTAMP BY t GROUP BY TumblingWindow(day, 1)",
+        [
+            "1:12 Stream Analytics wants CAST(T AS datetime) here, since T is text",
+            "1:25 Stream Analytics wants CAST(i.t",
+        ],
+    ),
+    "a time of JSON in ORDER BY": (
+        "SELECT TopOne() OVER (ORDER BY x, a.t DESC) AS o FROM I a TIMESTAMP BY a.t GROUP BY TumblingWindow(day, 1)",
+        ["1:35 Stream Analytics wants CAST(a.t AS datetime) here"],
+    ),
+    "a column that CREATE TABLE calls text": (
+        "CREATE TABLE I (u nvarchar(max), t datetime) SELECT MAX(u) AS u, MAX(t) AS t FROM I TIMESTAMP BY t "
+        "GROUP BY TumblingWindow(day, 1)",
+        ["1:57 Stream Analytics wants CAST(u AS datetime) here"],
+    ),
 }
 
 #: Queries that look like those, but mean what they say.
 FINE = {
     "a column that is named like itself": "SELECT CAST(x AS bigint) AS x FROM I WHERE x > 1",
+    "a time that is cast": "SELECT MAX(CAST(t AS datetime)) AS t FROM I TIMESTAMP BY t GROUP BY TumblingWindow(day, 1)",
+    "a time of another input": (
+        "SELECT MAX(b.t) AS t FROM I a TIMESTAMP BY t JOIN B b ON DATEDIFF(day, a, b) = 0 "
+        "GROUP BY TumblingWindow(day, 1)"
+    ),
     "a column that another item reads": "SELECT a AS b, b AS c FROM I WHERE b > 1",
     "an alias after its source": "SELECT x * 2 AS y FROM I WHERE I.y > 4",
     "an alias in HAVING": "SELECT COUNT(*) AS n FROM I GROUP BY TumblingWindow(second, 1) HAVING n > 1",
@@ -44,6 +69,13 @@ FINE = {
     "a record of a step, called like an input": "WITH s AS (SELECT I FROM I) SELECT I.x FROM s",
     "a quoted column of a step": 'WITH s AS (SELECT x, "WA" FROM I) SELECT x FROM s WHERE x = "WA"',
     "a quoted column on the left": 'SELECT x FROM I WHERE "y z" = 1',
+    "columns that CREATE TABLE names": (
+        "CREATE TABLE I (y bigint, WA nvarchar(max), s record); WITH s AS (SELECT * FROM I) "
+        'SELECT x AS y, s.x AS z FROM I WHERE Y > 1 AND x = "wa"'
+    ),
+    "a column that is called like a source, which CREATE TABLE names": (
+        "CREATE TABLE I (i record); SELECT x FROM I a WHERE i.x = 1"
+    ),
     "a hop as long as its window": "SELECT COUNT(*) FROM I GROUP BY HoppingWindow(second, 5, 5)",
 }
 

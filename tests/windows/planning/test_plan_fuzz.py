@@ -46,7 +46,9 @@ def expressions(columns: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 def _composed(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.one_of(
-        st.builds("({} {} {})".format, parts, some("+", "-", "*", "/", "%"), parts),
+        st.builds("({} {} {})".format, parts, some("+", "-", "*", "/", "%", "&", "|", "^"), parts),
+        st.builds("({}).a".format, parts),
+        st.builds("~{}".format, parts),
         st.builds("{}({})".format, some("LEN", "UPPER", "ABS"), parts),
         st.builds("CASE WHEN {} > 1 THEN {} END".format, parts, parts),
         st.builds("TRY_CAST({} AS {})".format, parts, some("bigint", "nvarchar(max)", "datetime")),
@@ -94,6 +96,7 @@ def selects(draw: st.DrawFn, sources: st.SearchStrategy[str], into: str = "") ->
     where = f" WHERE {draw(rows)} > {draw(rows)}" if draw(st.booleans()) else ""
     if draw(st.booleans()):
         items = [f"{draw(rows)} AS {name}" for name in ("x", "k", "rec")]
+        items += draw(st.lists(some("1", "'a' + 'b'"), max_size=2))
         star = draw(some("", "", "", f"{source.split()[0]}.*, ", "*, " if columns is ALONE else ""))
         return f"SELECT {star}{', '.join(items)}{into} FROM {source}{where}"
     keys = draw(st.lists(rows, min_size=1, max_size=2))
@@ -105,10 +108,15 @@ def selects(draw: st.DrawFn, sources: st.SearchStrategy[str], into: str = "") ->
 
 @st.composite
 def texts(draw: st.DrawFn) -> str:
+    """Draw a step and two statements. A second step may stand between these, and both may write to one output."""
     step = draw(selects(some("I", "A")))
-    first = draw(selects(some("I", "s", "s", "A"), " INTO one"))
-    second = draw(selects(some("I", "s", "s"), " INTO two"))
-    return f"WITH s AS ({step})\n{first}\n{second}"
+    union = draw(some("", "UNION ", "UNION ALL "))
+    first = draw(selects(some("I", "s", "s", "A"), ' INTO "one"')) + (
+        f" {union}{draw(selects(some('I', 's')))}" if union else ""
+    )
+    between = draw(st.just("") | st.builds("WITH [t] AS ({})\n".format, selects(some("s", "I"))))
+    second = draw(selects(some("I", "s", "t" if between else "s"), draw(some(" INTO two", " INTO One"))))
+    return f"WITH s AS ({step})\n{first}\n{between}{second}"
 
 
 VALUES = st.one_of(

@@ -23,7 +23,7 @@ from pipeline.windows.operators.aggregates import Aggregate, aggregate
 from pipeline.windows.operators.faults import Faults
 from pipeline.windows.operators.operator import Operator
 from pipeline.windows.operators.windowing import Mode, window_operator
-from pipeline.windows.row import Evaluate, Row
+from pipeline.windows.row import Computed, Row, computed
 
 HERE = At(1, 1)
 STAR = Star((), HERE)
@@ -45,13 +45,14 @@ def call(function: str, *arguments: Expression | Star, over: Over | None = None,
     return Call(function, arguments, distinct, over, HERE)
 
 
-def compiled(expression: Expression) -> Evaluate:
-    """Compile a column, or a cast of a column to nvarchar, whose values must be text then."""
+def compiled(expression: Expression) -> Computed:
+    """Compile a column, or a cast of a column to nvarchar, which takes text alone."""
     if isinstance(expression, Cast):
-        return compiled(expression.operand)
+        of = compiled(expression.operand).evaluate
+        return computed(lambda row: value if type(value := of(row)) is str else None)
     assert isinstance(expression, Column)
     (name,) = expression.names
-    return lambda row: row.columns.get(name)
+    return computed(lambda row: row.columns.get(name))
 
 
 def aggregate_of(call: Call) -> Aggregate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ...row import Evaluate, Row
+from ...row import Computed, Evaluate, Row
 
 Partials = list[Any]
 """A partial result of each aggregate, in their order; None if it has no value yet."""
@@ -19,10 +19,17 @@ class Aggregate:
 
     Each row gives an item, and a partial result is made of items. The result must not depend on the order of the items,
     nor on which items went into which partial. Items and partials must be of types that codec.py packs.
+
+    `add`, `combine` and `result` define an aggregate. `fold`, `merge` and `results` do the same to a column, which is a
+    list with a partial result for each of many groups; where a class has its own, they are only faster.
     """
 
-    item_of: Evaluate
-    """Return a row's item, None if the row adds nothing (NULL). Raises `RowError`, as else only `result` does."""
+    item: Computed
+    """Gives a row's item, None if the row adds nothing (NULL). Raises `RowError`, as else only `result` does."""
+
+    restored: Callable[[list[Any]], list[Any]] | None = None
+    """Return a column as it was before msgpack made lists of its tuples. None: partials of this kind are not packed as
+    plain msgpack, as codec.py calls it."""
 
     def add(self, partial: Any, item: Any) -> Any:
         """Return `partial`, which may be None, with one more item. May change `partial` and return it."""
@@ -38,6 +45,26 @@ class Aggregate:
     def result(self, partial: Any) -> Any:
         """Return the value that the query sees. `partial` is None if there was no item. Raises `RowError`."""
         return partial
+
+    def fold(self, column: list[Any], places: Iterable[int], added: Iterable[Any]) -> None:
+        """Add items, each to the partial result at its place."""
+        add = self.add
+        for place, item in zip(places, added, strict=True):
+            if item is not None:
+                column[place] = add(column[place], item)
+
+    def merge(self, column: list[Any], places: Iterable[int], added: Iterable[Any]) -> None:
+        """Combine partial results, each with the one at its place. Changes the column, but none of the partials."""
+        combine = self.add if _is_plain(self) else self.combine
+        for place, newer in zip(places, added, strict=True):
+            if newer is not None:
+                older = column[place]
+                column[place] = newer if older is None else combine(older, newer)
+
+    def results(self, column: list[Any]) -> list[Any]:
+        """Return the result of each partial. Raises `RowError` if any of them does."""
+        result = self.result
+        return [result(partial) for partial in column]
 
 
 class Holistic(Aggregate):
@@ -64,7 +91,7 @@ class SideBySide:
 
     def __init__(self, aggregates: Sequence[Aggregate]) -> None:
         places = list(enumerate(aggregates))
-        self.items_of = _items_of([each.item_of for each in aggregates])
+        self.items_of = _items_of([each.item.evaluate for each in aggregates])
         self.holistic = [(place, each) for place, each in places if isinstance(each, Holistic)]
         self._adds = [each.add for each in aggregates]
         self._starts = [(place, each.add) for place, each in places if not _is_plain(each)]

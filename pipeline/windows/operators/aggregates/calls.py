@@ -9,7 +9,7 @@ from ...functions import FUNCTIONS
 from ...language.refusals import check_arguments
 from ...language.syntax import Call, Cast, Constant, Expression, Star
 from ...language.tokens import QueryError
-from ...row import Evaluate
+from ...row import Computed
 from .base import Aggregate
 from .collect import Collect
 from .count import Count, CountDistinct
@@ -19,7 +19,7 @@ from .percentile import PercentileCont, PercentileDisc
 from .sums import Average, Sum
 from .top import CollectTop, TopOne
 
-Compile = Callable[[Expression], Evaluate]
+Compile = Callable[[Expression], Computed]
 
 
 Make = Callable[[Call, Compile], Aggregate]
@@ -48,7 +48,7 @@ def _count(call: Call, compile: Compile) -> Aggregate:
         return Count(of)
     if of is None:
         raise QueryError("COUNT(DISTINCT) takes an expression", call.at)
-    return CountDistinct(of)
+    return CountDistinct(of.evaluate)
 
 
 def _extreme(kind: type[Maximum]) -> Make:
@@ -59,7 +59,7 @@ def _extreme(kind: type[Maximum]) -> Make:
     return make
 
 
-def _of_number(kind: Callable[[Evaluate, str], Aggregate]) -> Make:
+def _of_number(kind: Callable[[Computed, str], Aggregate]) -> Make:
     """Return what makes an aggregate of one number. `kind` is also given the function's name, for its errors."""
     return lambda call, compile: kind(compile(_one(call)), call.function)
 
@@ -76,7 +76,8 @@ def _collect_top(call: Call, compile: Compile) -> Aggregate:
 
 
 def _collect(call: Call, compile: Compile) -> Aggregate:
-    return Collect(_optional(call, compile, 0))
+    of = _optional(call, compile, 0)
+    return Collect(None if of is None else of.evaluate)
 
 
 def _percentile(kind: type[PercentileCont]) -> Make:
@@ -89,12 +90,12 @@ def _percentile(kind: type[PercentileCont]) -> Make:
             raise QueryError(f"{call.function} takes one column in ORDER BY", call.at)
         order = call.over.order_by[0]
         exact = Fraction(str(share.value))  # the decimal as it was written, not the float nearest to it
-        return kind(exact, compile(order.expression), order.descending)
+        return kind(exact, compile(order.expression).evaluate, order.descending)
 
     return make
 
 
-def _order(call: Call, compile: Compile) -> list[tuple[Evaluate, bool]]:
+def _order(call: Call, compile: Compile) -> list[tuple[Computed, bool]]:
     assert call.over is not None
     return [(compile(order.expression), order.descending) for order in call.over.order_by]
 
@@ -105,7 +106,7 @@ def _one(call: Call) -> Expression:
     return argument
 
 
-def _optional(call: Call, compile: Compile, place: int) -> Evaluate | None:
+def _optional(call: Call, compile: Compile, place: int) -> Computed | None:
     """Compile the argument at `place`. Returns None, for the whole row, if it is left out or a star."""
     argument = call.arguments[place] if len(call.arguments) > place else None
     return None if argument is None or isinstance(argument, Star) else compile(argument)

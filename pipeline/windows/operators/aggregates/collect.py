@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...row import Evaluate, Row
+from ...row import Evaluate, Row, computed
 from .base import Holistic
 
 
@@ -18,7 +18,7 @@ class Collect(Holistic):
             value = row.columns if of is None else of(row)
             return None if value is None else (row.time, row.arrival, value)
 
-        self.item_of = item_of
+        self.item = computed(item_of)
 
     def add(self, partial: Any, item: Any) -> Any:
         if partial is None:

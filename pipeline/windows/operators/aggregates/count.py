@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ...language.values import group_key
-from ...row import Evaluate, Row
+from ...row import Computed, Evaluate, Row, computed
 from .base import Aggregate, Holistic
 
 
 class Count(Aggregate):
     """The number of rows, or of values that are not NULL."""
 
-    def __init__(self, of: Evaluate | None) -> None:
+    restored = list
+
+    def __init__(self, of: Computed | None) -> None:
         """`of` is None for COUNT(*)."""
-        self.item_of = _one if of is None else lambda row: None if of(row) is None else 1
+        self.item = _EACH if of is None else _not_null(of)
 
     def add(self, partial: Any, item: Any) -> Any:
         return item if partial is None else partial + item
 
     def result(self, partial: Any) -> Any:
         return partial or 0
+
+    def fold(self, column: list[Any], places: Iterable[int], added: Iterable[Any]) -> None:
+        for place, item in zip(places, added, strict=True):
+            if item is not None:
+                column[place] = (column[place] or 0) + item
+
+    merge = fold
 
 
 class CountDistinct(Holistic):
@@ -31,7 +41,7 @@ class CountDistinct(Holistic):
             value = of(row)
             return None if value is None else group_key(value)
 
-        self.item_of = item_of
+        self.item = computed(item_of)
 
     def add(self, partial: Any, item: Any) -> Any:
         if partial is None:
@@ -56,5 +66,11 @@ class CountDistinct(Holistic):
         return len(partial or ())
 
 
-def _one(row: Row) -> int:
-    return 1
+_EACH = Computed(lambda row: 1, lambda rows: [1] * len(rows))
+
+
+def _not_null(of: Computed) -> Computed:
+    return Computed(
+        lambda row: None if of.evaluate(row) is None else 1,
+        lambda rows: [None if value is None else 1 for value in of.many(rows)],
+    )

@@ -6,7 +6,7 @@ from math import sqrt
 from typing import Any
 
 from ...language.values import RowError
-from ...row import Evaluate
+from ...row import Computed
 from .base import Aggregate
 from .sums import numeric
 
@@ -18,8 +18,8 @@ class Deviation(Aggregate):
     is an int divided by a power of two, nothing is rounded on the way, and equal values have a deviation of 0.
     """
 
-    def __init__(self, of: Evaluate, function: str, sample: bool, root: bool) -> None:
-        self.item_of = numeric(of, function)
+    def __init__(self, of: Computed, function: str, sample: bool, root: bool) -> None:
+        self.item = numeric(of, function)
         self._sample = sample
         self._root = root
 

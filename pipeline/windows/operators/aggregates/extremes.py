@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...expressions.casts import to_comparable
 from ...language.values import Datetime, RowError, tagged, type_name
-from ...row import Evaluate, Row
+from ...row import Computed, Row
 from .base import Aggregate
 
 
@@ -19,16 +20,33 @@ class Maximum(Aggregate):
     compared by code points.
     """
 
-    def __init__(self, of: Evaluate, of_text: bool = False) -> None:
-        self.item_of = of if of_text else _comparable(of)
+    def __init__(self, of: Computed, of_text: bool = False) -> None:
+        self.item = of if of_text else _comparable(of)
 
     def add(self, partial: Any, item: Any) -> Any:
         if type(partial) is type(item):
             return item if item > partial else partial
         return item if partial is None else max(partial, item, key=_order)
 
+    def fold(self, column: list[Any], places: Iterable[int], added: Iterable[Any]) -> None:
+        for place, item in zip(places, added, strict=True):
+            if item is not None:
+                most = column[place]
+                if type(most) is not type(item):
+                    column[place] = self.add(most, item)
+                elif item > most:
+                    column[place] = item
+
+    merge = fold
+
     def result(self, partial: Any) -> Any:
         return partial[1] if type(partial) is tuple else partial
+
+    def results(self, column: list[Any]) -> list[Any]:
+        return list(map(self.result, column)) if tuple in set(map(type, column)) else column
+
+    def restored(self, column: list[Any]) -> list[Any]:
+        return [tuple(each) if type(each) is list else each for each in column]
 
 
 class Minimum(Maximum):
@@ -39,21 +57,47 @@ class Minimum(Maximum):
             return item if item < partial else partial
         return item if partial is None else min(partial, item, key=_order)
 
+    def fold(self, column: list[Any], places: Iterable[int], added: Iterable[Any]) -> None:
+        for place, item in zip(places, added, strict=True):
+            if item is not None:
+                least = column[place]
+                if type(least) is not type(item):
+                    column[place] = self.add(least, item)
+                elif item < least:
+                    column[place] = item
 
-def _comparable(of: Evaluate) -> Evaluate:
-    def item_of(row: Row) -> Any:
-        value = of(row)
-        kind = type(value)
-        if kind is float:
-            return real(value)
-        if value is None or kind is int or kind is bool or kind is Datetime:
-            return value
-        if kind is str:
-            read = to_comparable(value)
-            return (read, value) if type(read) is Datetime else read
-        raise RowError(f"MAX and MIN take no {type_name(value)}")
+    merge = fold
 
-    return item_of
+
+#: Types whose values are compared as they are.
+_AS_THEY_ARE = frozenset({type(None), int, bool, Datetime})
+
+
+def _comparable(of: Computed) -> Computed:
+    def many(rows: Sequence[Row]) -> list[Any]:
+        values = of.many(rows)
+        return (
+            values
+            if _AS_THEY_ARE.issuperset(map(type, values))
+            else [
+                value if value is None else value + 0.0 if type(value) is float and value == value else _item(value)
+                for value in values
+            ]
+        )
+
+    return Computed(lambda row: _item(of.evaluate(row)), many)
+
+
+def _item(value: Any) -> Any:
+    kind = type(value)
+    if kind is float:
+        return value + 0.0 if value == value else real(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if kind is str:
+        read = to_comparable(value)
+        return (read, value) if type(read) is Datetime else real(read)
+    raise RowError(f"MAX and MIN take no {type_name(value)}")
 
 
 def real(value: float) -> float:

@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any
 
 from ...language.values import RowError, type_name
-from ...row import Evaluate, Row
+from ...row import Evaluate, Row, computed
 from .base import Holistic
 from .extremes import real
 
@@ -34,7 +34,7 @@ class PercentileCont(Holistic):
                 raise RowError(f"percentiles take bigint and float, not {type_name(value)}: {value!r}")
             return value, False
 
-        self.item_of = item_of
+        self.item = computed(item_of)
 
     def add(self, partial: Any, item: Any) -> Any:
         if partial is None:

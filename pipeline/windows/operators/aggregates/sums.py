@@ -6,18 +6,19 @@ does not depend on the order of the rows, nor on that in which panes are merged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import fsum
 from typing import Any
 
 from ...language.values import BIGINT_LEAST, BIGINT_MOST, RowError, type_name
-from ...row import Evaluate, Row
+from ...row import Computed, Row
 from .base import Aggregate
 
 Total = int | list[float]
 """An int as long as all values are ints; else floats with this sum."""
 
 _COMPACT = 16  # floats
+_WHOLE = frozenset({type(None), int})
 _LARGEST = 2.0**960  # even 2^63 smaller values have a sum that doesn't overflow
 
 
@@ -27,12 +28,20 @@ class Sum(Aggregate):
     It is a float if any value is, else a bigint; a sum outside 64 bits is a `RowError`.
     """
 
-    def __init__(self, of: Evaluate, function: str) -> None:
-        self.item_of = numeric(of, function)
+    restored = list
+
+    def __init__(self, of: Computed, function: str) -> None:
+        self.item = numeric(of, function)
         self._function = function
 
     def add(self, partial: Any, item: Any) -> Any:
         return add(partial, item)
+
+    def fold(self, column: list[Any], places: Iterable[int], added: Iterable[Any]) -> None:
+        for place, item in zip(places, added, strict=True):
+            if item is not None:
+                total = column[place]
+                column[place] = total + item if type(total) is int is type(item) else add(total, item)
 
     def combine(self, left: Any, right: Any) -> Any:
         return combine(left, right)
@@ -51,8 +60,10 @@ class Average(Aggregate):
     It is a float if any value is, else a bigint, rounded towards zero. A partial is [count, total].
     """
 
-    def __init__(self, of: Evaluate, function: str) -> None:
-        self.item_of = numeric(of, function)
+    restored = list
+
+    def __init__(self, of: Computed, function: str) -> None:
+        self.item = numeric(of, function)
 
     def add(self, partial: Any, item: Any) -> Any:
         if partial is None:
@@ -73,15 +84,14 @@ class Average(Aggregate):
         return total // count if total >= 0 else -(-total // count)
 
 
-def numeric(of: Evaluate, function: str) -> Evaluate:
-    """Return the function that gives a row's number, or None for NULL.
+def numeric(of: Computed, function: str) -> Computed:
+    """Return the expression that gives a row's number, or None for NULL.
 
     It raises `RowError` for other types, and for numbers that are too large to be added exactly. `function` is for its
     messages.
     """
 
-    def item_of(row: Row) -> Any:
-        value = of(row)
+    def number(value: Any) -> Any:
         if value is None or type(value) is int:
             return value
         if type(value) is not float:
@@ -90,7 +100,11 @@ def numeric(of: Evaluate, function: str) -> Evaluate:
             raise RowError(f"{function} can't add {value!r} exactly")
         return value
 
-    return item_of
+    def many(rows: Sequence[Row]) -> list[Any]:
+        values = of.many(rows)
+        return values if _WHOLE.issuperset(map(type, values)) else list(map(number, values))
+
+    return Computed(lambda row: number(of.evaluate(row)), many)
 
 
 def add(total: Total | None, number: int | float) -> Total:

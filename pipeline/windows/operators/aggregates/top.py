@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
+from operator import attrgetter, neg
 from typing import Any
 
 from ...expressions.casts import to_comparable
 from ...language.values import DATETIME, NULL, NUMBER, Datetime, RowError, type_name
-from ...row import Evaluate, Row
+from ...row import Computed, Evaluate, Row
 from .base import Aggregate
 from .extremes import real
 
-Order = Sequence[tuple[Evaluate, bool]]
+Order = Sequence[tuple[Computed, bool]]
 """ORDER BY: expressions, each with whether it is descending."""
 
 _KINDS: dict[type, int] = {type(None): NULL, int: NUMBER, float: NUMBER, Datetime: DATETIME}
@@ -25,9 +27,11 @@ class TopOne(Aggregate):
     the order is descending.
     """
 
-    def __init__(self, order: Order, of: Evaluate | None) -> None:
+    def __init__(self, order: Order, of: Computed | None) -> None:
         """`of` is None for the whole row."""
-        self.item_of = ranked(order, of)
+        self.order = order
+        self.is_whole = of is None
+        self.item = ranked(order, of)
 
     def add(self, partial: Any, item: Any) -> Any:
         return item if partial is None or item < partial else partial
@@ -35,12 +39,26 @@ class TopOne(Aggregate):
     def result(self, partial: Any) -> Any:
         return None if partial is None else partial[-1]
 
+    def fold(self, column: list[Any], places: Iterable[int], added: Iterable[Any]) -> None:
+        for place, item in zip(places, added, strict=True):
+            first = column[place]
+            if first is None or (item is not None and item < first):
+                column[place] = item
+
+    merge = fold
+
+    def results(self, column: list[Any]) -> list[Any]:
+        return [None if partial is None else partial[-1] for partial in column]
+
+    def restored(self, column: list[Any]) -> list[Any]:
+        return [None if each is None else (*each[:-2], _tuples(each[-2]), each[-1]) for each in column]
+
 
 class CollectTop(Aggregate):
     """The first `count` rows by ORDER BY, as [{"rank": 1, "value": ...}, ...]; ties as in `TopOne`."""
 
-    def __init__(self, count: int, order: Order, of: Evaluate | None) -> None:
-        self.item_of = ranked(order, of)
+    def __init__(self, count: int, order: Order, of: Computed | None) -> None:
+        self.item = ranked(order, of)
         self._count = count
 
     def add(self, partial: Any, item: Any) -> Any:
@@ -58,29 +76,58 @@ class CollectTop(Aggregate):
         return [{"rank": rank, "value": item[-1]} for rank, item in enumerate(partial or (), 1)]
 
 
-def ranked(order: Order, of: Evaluate | None) -> Evaluate:
-    """Return the function that makes a row's item: a tuple that sorts as ORDER BY says and ends with the value.
+def ranked(order: Order, of: Computed | None) -> Computed:
+    """Return the expression that makes a row's item: a tuple that sorts as ORDER BY says and ends with the value.
 
     The value itself is never compared, since no two rows have the same time and arrival, which come before it.
     """
+    last = attrgetter("columns") if of is None else of.evaluate
+
+    def many(rows: Sequence[Row]) -> list[Any]:
+        ranks = [_ranks(column.many(rows), descending) for column, descending in order]
+        values = list(map(_columns, rows)) if of is None else of.many(rows)
+        return list(zip(*chain.from_iterable(ranks), map(_time, rows), map(_arrival, rows), values, strict=False))
+
+    return Computed(_one(order, last), many)
+
+
+def _one(order: Order, last: Evaluate) -> Evaluate:
     (column, descending), *others = order
-    rest = ranked(others, of) if others else None
+    value_of = column.evaluate
+    rest = _one(others, last) if others else None
 
     def item_of(row: Row) -> Any:
-        value = column(row)
-        if type(value) is str:
-            value = to_comparable(value)
-        kind = _KINDS.get(type(value))
-        if kind is None:
-            raise RowError(f"ORDER BY takes bigint, float and datetime, not {type_name(value)}: {value!r}")
-        if kind == NULL:
-            value = 0
-        elif type(value) is float:
-            value = real(value)
-        if descending:
-            kind, value = -kind, -value
-        if rest is not None:
-            return kind, value, *rest(row)
-        return kind, value, row.time, row.arrival, row.columns if of is None else of(row)
+        kind, value = _rank(value_of(row), descending)
+        return (kind, value, *rest(row)) if rest else (kind, value, row.time, row.arrival, last(row))
 
     return item_of
+
+
+def _rank(value: Any, descending: bool) -> tuple[int, Any]:
+    if type(value) is str:
+        value = to_comparable(value)
+    kind = _KINDS.get(type(value))
+    if kind is None:
+        raise RowError(f"ORDER BY takes bigint, float and datetime, not {type_name(value)}: {value!r}")
+    if kind == NULL:
+        value = 0
+    elif type(value) is float:
+        value = real(value)
+    return (-kind, -value) if descending else (kind, value)
+
+
+def _ranks(values: list[Any], descending: bool) -> Sequence[Iterable[Any]]:
+    """Return the ranks of many values as two columns: kinds, and values."""
+    kinds = set(map(type, values))
+    if kinds == {int} or kinds == {Datetime}:
+        kind = _KINDS[kinds.pop()]
+        return (repeat(-kind), map(neg, values)) if descending else (repeat(kind), values)
+    return list(zip(*[_rank(value, descending) for value in values], strict=True))
+
+
+_columns, _time, _arrival = attrgetter("columns"), attrgetter("time"), attrgetter("arrival")
+
+
+def _tuples(value: Any) -> Any:
+    """Return an `arrival` as it was before msgpack made lists of its tuples."""
+    return tuple(map(_tuples, value)) if type(value) is list else value

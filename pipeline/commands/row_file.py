@@ -1,15 +1,15 @@
-"""A file of NDJSON to which a run writes its rows."""
+"""A file of NDJSON that a command writes."""
 
 from __future__ import annotations
 
 import gzip
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Self
 
-from ...errors import PipelineError
+from ..errors import PipelineError
 
 
 class RowFile:
@@ -39,13 +39,16 @@ class RowFile:
         except OSError as exc:
             raise self._error(exc) from exc
 
+    def _finish(self) -> None:
+        """Write what is left, once all rows have come."""
+
     def _error(self, exc: OSError) -> OSError | PipelineError:
         """Return what is told of an error of the system; a closed pipe is for the command to end by."""
         if isinstance(exc, BrokenPipeError):
             return exc
         return PipelineError(f"{self.path} can't be written: {exc.strerror}")
 
-    def __enter__(self) -> RowFile:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -53,12 +56,16 @@ class RowFile:
     ) -> None:
         is_whole = False
         try:
+            if kind is None:
+                self._finish()
             self._open.close()  # which writes what is left
             is_whole = kind is None
         except OSError as exc:
             if kind is None:
                 raise self._error(exc) from exc
         finally:
+            with suppress(OSError):
+                self._open.close()
             if not self._is_direct:
                 if is_whole:
                     self._written.replace(self.path)
