@@ -7,12 +7,13 @@ from contextlib import contextmanager
 
 from ...hub.consumer_group import least_offsets
 from ...store import Pipeline
+from ..engine.bodies import is_text
 from ..engine.engine import ExchangeRow
 from ..engine.input_rows import EventReader, InputRows
 from ..operators.faults import Faults
 from .exchange import MOST_ENTRIES, Exchange, ExchangeSource
 from .keys import MERGE
-from .opened import OpenedJob
+from .opened import HubReader, OpenedJob
 from .reports import place_of
 from .sources import HubSource, TaskSource
 from .state import Position, Progress
@@ -32,9 +33,9 @@ class PartitionTask(StageTask):
         return [self._source(reader, faults) for reader in self._readers]
 
     def _source(self, reader: HubReader, faults: Faults) -> HubSource:
-        plan, settings = self.opened.plan, reader.settings
-        rows = InputRows(plan.streams, reader.input, self.opened.policies, faults, is_text=settings.is_text)
-        events = EventReader(plan.names, settings.read_body, keeps_events=plan.reads_metadata)
+        plan = self.opened.plan
+        rows = InputRows(plan.streams, reader.input, self.opened.policies, faults, is_text=is_text(reader.read))
+        events = EventReader(plan.names, reader.read, keeps_events=plan.reads_metadata)
         return HubSource(reader.source(self.partition), reader.group.hub, self.partition, rows, events, faults)
 
     def _nodes(self) -> frozenset[int]:

@@ -126,6 +126,41 @@ def test_each_row_is_written_once_although_workers_die(
 
 
 @pytest.mark.cluster
+def test_a_batch_of_a_worker_that_was_paused_is_written_by_nobody_twice(
+    redis: redis_py.Redis, hubs: Hubs, folder: Path
+) -> None:
+    boards = Boards(redis, shards=3)
+    send(hubs)
+    job = load(folder, redis, hubs, boards, pacing=Pacing(0.0, 5), beat=0.0)
+    job.step()
+    boxes = [delivery.outbox for delivery in job.deliveries]
+    receivers: list[Any] = [box.receiver for box in boxes]
+    kept = [Kept(receiver) for receiver in receivers]
+    for box, its in zip(boxes, kept, strict=True):
+        box.receiver = its
+    run(job)
+    for its in (*kept, *kept):  # the first batches come again, and then the last ones
+        for batch in (its.batches[0], its.batches[-1]):
+            its.receiver.send(batch)
+    die(job)
+
+    expect_each_once(redis, boards)
+
+
+class Kept:
+    """A receiver that keeps what it was sent."""
+
+    def __init__(self, receiver: Any) -> None:
+        self.receiver = receiver
+        self.batches: list[Any] = []
+        self.most_rows, self.key, self.begin = receiver.most_rows, receiver.key, receiver.begin
+
+    def send(self, batch: Any) -> str:
+        self.batches.append(batch)
+        return str(self.receiver.send(batch))
+
+
+@pytest.mark.cluster
 def test_what_a_board_elsewhere_can_t_take_is_left_out_and_counted(
     redis: redis_py.Redis, hubs: Hubs, folder: Path
 ) -> None:

@@ -139,9 +139,11 @@ def _write_once(
     with transaction(client, mark) as pipe:
         pipe.watch(mark)  # type: ignore[no-untyped-call]
         taken = order(cast("bytes", pipe.get(mark) or b"0").decode())
+        if not (new := [row for row in rows if order(row.offset) > taken]):
+            return []  # nor is the mark moved: the batch may be that of a worker which was paused since
         pipe.multi()
-        queue(pipe, [row for row in rows if order(row.offset) > taken])
-        pipe.set(mark, rows[-1].offset, px=keys.TAKEN_MS)
+        queue(pipe, new)
+        pipe.set(mark, new[-1].offset, px=keys.TAKEN_MS)
         try:
             return list(pipe.execute(raise_on_error=False))[:-1]
         except WatchError:
