@@ -1,6 +1,6 @@
 """What a job costs through Redis: the query of the notes over a hub, beside an earlier revision of the product.
 
-    python -m bench.jobs               100,000 events, 10,000 keys, 5 rounds; the table, with the goals and whether
+    python -m bench.jobs               60,000 events, 6,000 keys, 3 rounds; the table, with the goals and whether
                                        reached; some 3 minutes
     python -m bench.jobs --json        the same as JSON
     python -m bench.jobs --quick       5,000 events, 1 round
@@ -135,7 +135,7 @@ def compare(socket: str, layout: str, trees: dict[str, Path], count: int, keys: 
     ((results, _),) = seen
     title = f"{layout}: {count:,} events of {keys:,} keys, {results:,} rows of windows"
     rate = Row(f"{title}; events a second of CPU time", medians, "events/s", higher_is_better=True)
-    if layout in GOALS and count >= 100_000:
+    if layout in GOALS and count >= 60_000:
         today, before = trees
         rate.goals.append(Goal(today, before, GOALS[layout]))
     return [rate, Row(f"{layout}: CPU time of Redis for an event, in the last round", of_redis)]
@@ -146,7 +146,7 @@ def compare(socket: str, layout: str, trees: dict[str, Path], count: int, keys: 
 @click.option("--quick", is_flag=True, help="Few events, and one round.")
 @click.option("--against", default=AGAINST, show_default=True, help="The revision that is compared.")
 def main(as_json: bool, quick: bool, against: str) -> None:
-    count, keys, rounds = (5_000, 500, 1) if quick else (100_000, 10_000, 5)
+    count, keys, rounds = (5_000, 500, 1) if quick else (60_000, 6_000, 3)
     rows: list[Row] = []
     with tree(against) as earlier, own_server() as client:
         socket = str(client.connection_pool.connection_kwargs["path"])

@@ -16,7 +16,7 @@ from itertools import chain, islice
 from re import compile as pattern
 from types import GenericAlias, NoneType, UnionType
 from typing import Annotated, Any, NewType, Union, get_args, get_origin
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 from msgspec import UnsetType, ValidationError
@@ -72,6 +72,8 @@ def invalid(exc: ValidationError, given: Any = None, type_: Any = None) -> Probl
     if type_ is not None:
         members["errors"] = errors = errors_of(exc, given, type_)
         text = errors[0].detail
+        if path and "[...]" in path["path"]:  # a name that msgspec does not tell
+            members["field"] = field = ".".join(_names(errors[0].pointer))
     return Problem(422, f"{field}: {text}" if path else text, **members)
 
 
@@ -94,6 +96,11 @@ def pointer(steps: Iterable[Step]) -> str:
     """Return the way to a part of a JSON document, by names and numbers, as a pointer in a URI's fragment."""
     escaped = (str(step).replace("~", "~0").replace("/", "~1") for step in steps)
     return "#" + "".join(f"/{quote(step, _FRAGMENT, errors='surrogatepass')}" for step in escaped)
+
+
+def _names(pointer: str) -> list[str]:
+    """Return the steps of a pointer as `pointer` makes it."""
+    return [unquote(step).replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
 
 
 class _JSON:

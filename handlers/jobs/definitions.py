@@ -9,10 +9,11 @@ import msgspec
 
 from pipeline.hub.rules import Right
 from pipeline.windows.explanation.explain import explain
+from pipeline.windows.jobs.copying import copy_job
 from pipeline.windows.jobs.definition import NAME
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.opening import partition_counts
-from pipeline.windows.jobs.prepare import prepare
+from pipeline.windows.jobs.prepare import prepare, warnings_of
 from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.registry import JobProgress, JobRegistry
 from pipeline.windows.local.trial import sampled_warnings
@@ -24,13 +25,13 @@ from wz.openapi import Content, operation
 from ..auth import protect
 from ..services import services
 from .documents import (
+    CopyBody,
     ExplainQuery,
     Format,
     JobBody,
     JobDocument,
     JobFaults,
     JobList,
-    JobMade,
     JobSummary,
     RestartBody,
     WantedState,
@@ -105,7 +106,7 @@ def faults(request: Request, name: JobName) -> JobFaults:
         422: "the job can't be run as it is defined; `field` says where, `line` and `column` where in the query",
     }
 )
-def put_job(request: Request, name: JobName, body: JobBody) -> tuple[JobMade, int]:
+def put_job(request: Request, name: JobName, body: JobBody) -> tuple[JobDocument, int]:
     """Make a job, or change one: workers begin it within two seconds.
 
     A query that has changed makes its state anew from the events that are kept, and its first row comes after the last
@@ -115,8 +116,8 @@ def put_job(request: Request, name: JobName, body: JobBody) -> tuple[JobMade, in
     definition = body.definition()
     is_new = registry.put(name, definition)
     document = _document(registry, name, registry.get(name))
-    warnings = sampled_warnings(prepare(definition, Path(name)), registry)
-    return JobMade(**msgspec.structs.asdict(document), warnings=warnings), 201 if is_new else 200
+    document.warnings = sampled_warnings(prepare(definition, Path(name)), registry)
+    return document, 201 if is_new else 200
 
 
 @changing.put("/<name>/state")
@@ -144,6 +145,27 @@ def restart_job(request: Request, name: JobName, body: RestartBody) -> JobDocume
     registry = services(request).jobs
     registry.restart(name, body.start)
     return _document(registry, name, registry.get(name))
+
+
+@changing.post("/<name>/copy")
+@operation(
+    responses={
+        201: "the copy is made",
+        409: "there is a job of the copy's name, or another job writes to one of its outputs",
+        422: "the copy can't be run as it is defined, or would write what the job writes; `field` says where",
+    }
+    | _NO_JOB
+)
+def copy_a_job(request: Request, name: JobName, body: CopyBody) -> tuple[JobDocument, int]:
+    """Make another job with the state and the place that this one has now; workers begin it within two seconds.
+
+    Without a definition it has that of this job, and writes to outputs of its own: `OUTPUT_NAME` of the copy for each
+    `OUTPUT`. With a query that means something else it makes its state again, and its first row comes after the last
+    that this job had written.
+    """
+    registry = services(request).jobs
+    copy_job(registry, name, body.to, None if body.definition is None else body.definition.definition())
+    return _document(registry, body.to, registry.get(body.to)), 201
 
 
 @changing.delete("/<name>")
@@ -176,4 +198,5 @@ def _summary(name: str, job: JobRecord, progress: JobProgress) -> JobSummary:
 
 def _document(registry: JobRegistry, name: str, job: JobRecord) -> JobDocument:
     state, status, deliveries, reason = registry.progress(name, job)
-    return JobDocument(name, state, reason, job.folder, job.updated, job.stopped, job_body(job), status, deliveries)
+    body, warnings = job_body(job), warnings_of(job.definition, name)
+    return JobDocument(name, state, reason, job.folder, job.updated, job.stopped, body, status, deliveries, warnings)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from pipeline.store import Redis
-from pipeline.windows.jobs.definition import Definition
+from pipeline.windows.jobs.definition import NAME, Definition
 from pipeline.windows.jobs.fault_examples import FaultExample, fault_examples
 from pipeline.windows.jobs.job_toml import (
     ACTION,
@@ -140,7 +140,8 @@ class JobDocument(msgspec.Struct):
     """`status` is null until a worker has begun it; `deliveries` are those of outputs that are not in Redis.
 
     `reason` says why it is in this state, null if it just runs. `stopped_time` is when it was stopped, null if workers
-    are to run it. `definition` is null for a worker's folder that can't be read.
+    are to run it. `definition` is null for a worker's folder that can't be read. `warnings` are what the query may not
+    mean: it runs all the same. When it is put, the hubs' last events are looked at, too.
     """
 
     name: str
@@ -152,11 +153,6 @@ class JobDocument(msgspec.Struct):
     definition: JobBody | None
     status: JobStatus | None
     deliveries: list[DeliveryStatus]
-
-
-class JobMade(JobDocument, kw_only=True):
-    """`warnings` are what the query may not mean: it runs all the same. The hubs' last events were looked at, too."""
-
     warnings: list[Warned]
 
 
@@ -191,6 +187,13 @@ class RestartBody(msgspec.Struct, forbid_unknown_fields=True, rename={"start": "
     """The time of the first row: a UTC time; `now`; or `last`, after the last row that was written."""
 
     start: Annotated[str, msgspec.Meta(examples=["2024-05-01T11:00:00Z"])]
+
+
+class CopyBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`to` is the copy's name. A `definition` is needed if the job writes to boards, hubs, files or webhooks."""
+
+    to: Annotated[str, msgspec.Meta(pattern=f"^{NAME}$", examples=["per-minute-2"])]
+    definition: JobBody | None = None
 
 
 class Format(StrEnum):

@@ -9,7 +9,7 @@ from . import job_azure, job_files, job_management
 
 @click.group()
 def job() -> None:
-    """Window jobs: run, test and explain a job over files; list, put, stop and delete the jobs of a service.
+    """Window jobs: run, test and explain a job over files; list, put, restart, copy and delete a service's.
 
     A job is a FOLDER with query.asaql and job.toml. Its name is the folder's.
     """

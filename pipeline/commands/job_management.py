@@ -1,4 +1,4 @@
-"""`wz job list | status | faults | put | stop | start | restart | delete`: the jobs of a service."""
+"""`wz job list | status | faults | put | stop | start | restart | copy | delete`: the jobs of a service."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import msgspec
 
 from ..boards import Boards
 from ..store.client import redis_client
+from ..windows.jobs.copying import copy_job
 from ..windows.jobs.definition import read_definition
 from ..windows.jobs.fault_examples import fault_examples
+from ..windows.jobs.prepare import warnings_of
 from ..windows.jobs.record import JobRecord
 from ..windows.jobs.registry import JobProgress, JobRegistry
 from ..windows.operators.faults import KINDS
@@ -23,7 +25,7 @@ _HEAD = ("job", "state", "watermark", "lag", "rows", "faults")
 _TASK_HEAD = ("task", "watermark", "rows", "faults")
 _WAITING_HEAD = ("in a window of", "that ends", "rows by", "events", "groups")
 _FAULT_HEAD = ("fault", "last", "why")
-_DELIVERY_HEAD = ("delivery to", "waiting", "delivered")
+_DELIVERY_HEAD = ("delivery to", "waiting", "delivered", "left out")
 _TEXT = {0, 1, 2}
 
 
@@ -56,6 +58,7 @@ def show_status(name: str | None, watch: bool, interval: float) -> None:
         lines = terminal.columns([_HEAD, *(one.row() for one in seen)], _TEXT)
         lines += [f"{one.name}: {problem}" for one in seen for problem in one.problems()]
         if name:
+            lines += [f"{name}: {warned}" for warned in warnings_of(found[name].definition, name)]
             lines += ["", *seen[0].parts()]
             last = {kind: its[0] for kind, its in fault_examples(jobs.redis, name, 1).items() if its}
             if last:
@@ -139,6 +142,22 @@ def restart_job(name: str, start: str) -> None:
     job_registry().restart(name, start)
 
 
+@click.command("copy")
+@click.argument("name")
+@click.argument("new")
+@click.option(
+    "--of", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="The copy's definition."
+)
+@one_line_errors
+def copy_a_job(name: str, new: str, folder: Path | None) -> None:
+    """Make the job NEW with the state and the place that the job NAME has now; workers begin it within two seconds.
+
+    Without a definition it has that of NAME, and writes to OUTPUT_NEW for each OUTPUT. With a query that means
+    something else it makes its state again, and its first row comes after the last that NAME had written.
+    """
+    copy_job(job_registry(creates=True), name, new, None if folder is None else read_definition(folder))
+
+
 @click.command("delete")
 @click.argument("name")
 @click.confirmation_option(
@@ -150,7 +169,7 @@ def delete_job(name: str) -> None:
     job_registry().delete(name)
 
 
-COMMANDS = (list_jobs, show_status, show_faults, put_job, stop_job, start_job, restart_job, delete_job)
+COMMANDS = (list_jobs, show_status, show_faults, put_job, stop_job, start_job, restart_job, copy_a_job, delete_job)
 
 
 def job_registry(creates: bool = False) -> JobRegistry:
@@ -206,7 +225,10 @@ class _Seen:
         yield from terminal.columns([_TASK_HEAD, *rows], {0, 1, 2, 3})
         if self.deliveries:
             yield ""
-            counts = [(one.output, f"{one.waiting:,}", f"{one.delivered:,}") for one in self.deliveries]
+            counts = [
+                (one.output, *(f"{count:,}" for count in (one.waiting, one.delivered, one.left_out)))
+                for one in self.deliveries
+            ]
             yield from terminal.columns([_DELIVERY_HEAD, *counts], {0})
 
 

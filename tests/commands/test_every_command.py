@@ -106,7 +106,8 @@ CALLS = [
         "hub deadletters drop h --all",
     ),
     *("reference put t TABLE", "reference list", "reference show t", "reference delete t --yes"),
-    *("job list", "job status", "job put JOB", "job stop j", "job start j", "job faults j", "job delete j --yes"),
+    *("job list", "job status", "job put JOB", "job stop j", "job start j", "job faults j"),
+    *("job restart j --from last", "job copy j k", "job delete j --yes"),
     *(
         "rule add r --right Send",
         "rule list",

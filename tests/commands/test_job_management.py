@@ -152,6 +152,22 @@ def test_a_job_is_restarted(
     assert (refused.exit_code, "start: 'noon' is not" in refused.output) == (1, True)
 
 
+def test_a_job_is_copied(redis: redis_py.Redis, wz: Wz, hubs: Hubs, work: Callable[[], None], tmp_path: Path) -> None:
+    hub = '[inputs.Input]\nhub = "events"\n'
+    wz("put", write_job(tmp_path / "plain", "SELECT n INTO Out FROM Input", hub))
+    hubs["events"].append([Event(b'{"n": 1}')])
+    work()
+    assert wz("copy", "plain", "same").exit_code == 0
+    other = write_job(tmp_path / "new", "SELECT n + 1 AS n INTO New FROM Input", hub, "New")
+    assert wz("copy", "plain", "other", "--of", other).exit_code == 0
+    hubs["events"].append([Event(b'{"n": 2}')])
+    work()
+
+    its = {name: [bytes(each.row) for each in StreamOutput(redis, name).read()] for name in ("Out", "Out_same", "New")}
+    assert its == {"Out": [b'{"n":1}', b'{"n":2}'], "Out_same": [b'{"n":2}'], "New": [b'{"n":3}']}
+    assert "there is already a job 'same'" in wz("copy", "plain", "same").output
+
+
 def test_an_error_in_the_query_is_shown_with_its_line(wz: Wz, tmp_path: Path) -> None:
     (tmp_path / "job.toml").write_text('[inputs.Input]\nhub = "events"\n[outputs.Sums]\ntype = "stream"\n')
     (tmp_path / "query.asaql").write_text(
@@ -190,6 +206,7 @@ def test_a_job_that_fails_says_why(wz: Wz, hubs: Hubs, work: Callable[[], None])
         pytest.param(("stop", "nothing"), "there is no job 'nothing'", id="stop"),
         pytest.param(("start", "nothing"), "there is no job 'nothing'", id="start"),
         pytest.param(("restart", "nothing", "--from", "last"), "there is no job 'nothing'", id="restart"),
+        pytest.param(("copy", "nothing", "new"), "there is no job 'nothing'", id="copy"),
         pytest.param(("delete", "nothing", "--yes"), "there is no job 'nothing'", id="delete"),
     ],
 )

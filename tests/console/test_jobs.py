@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.outputs import list_outputs
+from pipeline.windows.jobs.record import Restart
 from pipeline.windows.jobs.registry import JobRegistry
 from wz import App
 from wz.testing import Client
@@ -233,6 +235,41 @@ def test_a_job_is_stopped_started_and_deleted(person: Person, registry: JobRegis
     person.get("/console/jobs/daily", 404)
 
 
+def test_a_job_is_restarted(person: Person, registry: JobRegistry, daily: str) -> None:
+    assert "Restart or copy" in person.get("/console/jobs/daily")
+    assert "are added to boards again" in person.get("/console/jobs/daily/again")
+    assert "'noon' is not" in person.post("/console/jobs/daily/restart", 422, start="noon")
+    assert registry.get("daily").restart.number == 0
+    assert person.post("/console/jobs/daily/restart", start="2024-05-01T11:00:00Z") == "/console/jobs/daily"
+    assert registry.get("daily").restart == Restart(1, "2024-05-01T11:00:00.0000000Z")
+
+
+def test_a_job_is_copied(person: Person, registry: JobRegistry, daily: str) -> None:
+    text = person.post("/console/jobs/daily/copy", 422, to="new")
+    assert "can't be written by two jobs: give the copy a definition of its own" in text
+    registry.put("plain", Definition(DAILY.replace("INTO ", "INTO Plain"), {
+        **DOCUMENT, "outputs": {f"Plain{name}": table for name, table in DOCUMENT["outputs"].items()}, "boards": []
+    }))  # fmt: skip
+    assert "there is already a job" in person.post("/console/jobs/plain/copy", 422, to="daily").lower()
+    assert person.post("/console/jobs/plain/copy", to="new") == "/console/jobs/new"
+    assert registry.get("new").tasks == registry.get("plain").tasks
+
+
+def test_why_a_job_is_not_as_it_should_be_is_told(
+    person: Person, registry: JobRegistry, daily: str, tmp_path: Path
+) -> None:
+    text = person.get("/console/jobs/daily")
+    assert "It runs, but not as it should: 1 fault in a minute, at 4 events." in text
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "job.toml").write_text("x =")
+    JobFinder(registry, tmp_path).jobs()
+    text = person.get("/console/jobs/broken")
+    assert "It has failed, and workers try it again and again: " in text
+    assert "job.toml: can't be read: Invalid value" in text
+    assert "failed" in person.get("/console/jobs")
+    person.get("/")
+
+
 def test_a_definition_is_tried_before_it_is_put(person: Person, registry: JobRegistry, daily: str) -> None:
     before = registry.get("daily")
     assert "COUNT(*) AS n" in person.get("/console/jobs/daily/edit")
@@ -253,6 +290,17 @@ def test_a_definition_is_tried_before_it_is_put(person: Person, registry: JobReg
     assert registry.get("daily") == before
     person.post("/console/jobs/daily/edit", query=changed, settings=SETTINGS, do="put", tried=digest)
     assert registry.get("daily").definition.query == changed
+
+
+def test_a_trial_warns_of_what_the_query_may_not_mean(person: Person, daily: str) -> None:
+    query = "SELECT k, nosuch AS n, 1 + 1 AS two INTO Daily\nFROM Input WHERE two > 1 SELECT k INTO Each FROM Input"
+    answer = person.client.post(
+        "/console/jobs/daily/edit", data={"query": query, "settings": SETTINGS, "do": "try"}, headers=person.headers
+    )
+
+    text = text_of(answer.text)
+    assert re.search(r"Line 1, column 11: none of \d events of Input has a column nosuch\.", text)
+    assert "Line 2, column 18: two is here a column of Input, and not what SELECT calls two" in text
 
 
 def test_an_error_in_the_query_has_its_caret(person: Person, daily: str) -> None:

@@ -30,6 +30,7 @@ PAGES = {
     "jobs": "/console/jobs",
     "job": "/console/jobs/ten_seconds",
     "job-waits": "/console/jobs/context_reward",
+    "job-again": "/console/jobs/ten_seconds/again",
     "job-new": "/console/jobs/-/new",
     "boards": "/console/boards",
     "board": "/console/boards/scores?k=20",

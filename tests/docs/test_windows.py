@@ -137,10 +137,17 @@ def test_the_drawing_of_the_windows_has_what_they_give(kind: str, window: str) -
     assert [(float(end), int(count)) for end, count in drawn] == [(end, row["count"]) for end, row in rows]
 
 
-def test_the_query_that_it_explains_is_the_jobs() -> None:
-    (shown,) = re.findall(r"^```sql\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+def test_the_queries_that_it_shows_are_the_jobs_and_one_of_azures_diagnostics() -> None:
+    shown, diagnostics = re.findall(r"^```sql\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    records = [
+        {"category": "Execution", "properties": {"Message": "started", "Type": 2}},
+        {"category": "Authoring", "properties": None},
+    ]
 
     assert parse(shown) == parse((JOB / "query.asaql").read_text())
+    assert [tuple(row.values()) for _, row in run_query(diagnostics, [(1, {"records": records})])["output"]] == [
+        ("Execution", "Message", "started"), ("Execution", "Type", 2), ("Authoring", None, None),
+    ]  # fmt: skip
 
 
 def test_the_error_that_it_shows_is_the_one_that_comes(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def _figures(request: Request, registry: JobRegistry, name: str, prepared: Prepa
     status = progress.status
     outputs = [] if prepared is None else list(prepared.config.outputs)
     config = None if prepared is None else prepared.config
-    samples = history(registry.redis, job_subject(name))
+    samples = history(registry.server, job_subject(name))
     chosen = request.args.get("output") or first_stream(config)
     readable = chosen if may.may(Right.LISTEN, "outputs", chosen) else ""
     rows, is_stream = newest_rows(registry, readable, request.args.get("before"))
@@ -150,6 +150,7 @@ def _figures(request: Request, registry: JobRegistry, name: str, prepared: Prepa
         "window": window,
         "until": None if window is None or window.due is None else _until(window.due),
         "why": _why(progress),
+        "warnings": [] if prepared is None else prepared.warnings(),
         "picture": picture(plan, status, seen) if plan is not None and status is not None else None,
         "outputs": outputs,
         "boards": _boards(config),

@@ -10,20 +10,12 @@ from typing import Any
 
 from ..expressions.casts import CASTS, shown
 from ..language.syntax import Type, TypedColumn
-from ..language.values import Columns, Datetime, RowError
+from ..language.values import RowError, type_name
 from ..operators.faults import INPUT, Faults
 from ..row import Row
 
-#: What JSON, Parquet or the hub may give for a type. Nothing else is converted, as the page says.
-_TAKEN: dict[Type, tuple[type, ...]] = {
-    "bigint": (int, float),
-    "float": (int, float),
-    "nvarchar": (str,),
-    "datetime": (str, Datetime),
-    "bit": (bool,),
-    "record": (dict, Columns),
-    "array": (list,),
-}
+#: From what else a type is taken: JSON does not tell these apart. Nothing else is converted, as the page says.
+_ALSO: dict[Type, str] = {"bigint": "float", "float": "bigint", "datetime": "nvarchar(max)"}
 
 
 def typed(rows: Iterable[Row], types: Sequence[TypedColumn], faults: Faults, *, is_text: bool = False) -> list[Row]:
@@ -60,7 +52,8 @@ def _row(row: Row, types: Sequence[TypedColumn], is_text: bool) -> Row:
 def _value(value: Any, to: Type, is_text: bool) -> Any:
     if is_text and type(value) is str:
         return CASTS[to](value) if value or to == "nvarchar" else None
-    fitting = CASTS[to](value) if type(value) in _TAKEN[to] else None
+    name = "nvarchar(max)" if to == "nvarchar" else to
+    fitting = CASTS[to](value) if type_name(value) in (name, _ALSO.get(to)) else None
     if fitting is None or (to == "bigint" and fitting != value):  # 5.0 is a bigint, 5.5 is not
-        raise RowError(f"{shown(value)} is not {'nvarchar(max)' if to == 'nvarchar' else to}")
+        raise RowError(f"{shown(value)} is not {name}")
     return fitting

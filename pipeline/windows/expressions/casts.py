@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -131,18 +132,11 @@ def to_array(value: Any) -> Any:
 
 
 def to_comparable(text: str) -> float | Datetime:
-    """Return text as MIN, MAX and ORDER BY take it: a float, as documented, or else a time. No text is both.
-
-    Raises `RowError`.
-    """
-    try:
-        return to_float(text) + 0.0  # -0.0 is 0.0
-    except RowError:
-        try:
-            return to_datetime(text)
-        except RowError:
-            message = f"{shown(text)} is neither a number nor a time of ISO 8601: CAST it to compare it as text"
-            raise RowError(message) from None
+    """Return text as MIN, MAX and ORDER BY take it: a float, as documented, or else a time. No text is both."""
+    for read in (to_float, to_datetime):
+        with suppress(RowError):
+            return read(text)
+    raise RowError(f"{shown(text)} is neither a number nor a time of ISO 8601: CAST it to say what it is")
 
 
 CASTS: dict[str, Callable[[Any], Any]] = {

@@ -11,23 +11,8 @@ from contextlib import contextmanager
 from functools import singledispatch
 from typing import Any, Protocol
 
+from ..language import syntax
 from ..language.refusals import check_arguments, check_function
-from ..language.syntax import (
-    Between,
-    Binary,
-    Call,
-    Case,
-    Cast,
-    Column,
-    Constant,
-    Expression,
-    In,
-    IsNull,
-    Like,
-    Property,
-    Unary,
-    Unit,
-)
 from ..language.tokens import At, QueryError
 from ..language.values import RowError, lookup
 from ..row import Evaluate, Row
@@ -40,17 +25,17 @@ from .scalar import SCALAR_FUNCTIONS
 class Scope(Protocol):
     """What the names in an expression mean, which depends on its place in the query."""
 
-    def column(self, column: Column) -> Evaluate:
+    def column(self, column: syntax.Column) -> Evaluate:
         """Return what gets the column from a row. Raises `QueryError` for an unknown name."""
 
-    def call(self, call: Call) -> Evaluate | None:
+    def call(self, call: syntax.Call) -> Evaluate | None:
         """Return what gives the value of a call that is not a scalar function's: an aggregate, System.Timestamp().
 
         Returns None for other calls; then only scalar functions are accepted.
         """
 
 
-def compile_expression(expression: Expression, scope: Scope) -> Evaluate:
+def compile_expression(expression: syntax.Expression, scope: Scope) -> Evaluate:
     """Return the function that computes `expression` from a row; a `Fixed` if it is constant.
 
     Raises `QueryError` for an expression without a meaning. The function raises `RowError` for a value that it can't
@@ -59,7 +44,7 @@ def compile_expression(expression: Expression, scope: Scope) -> Evaluate:
     return _compile(expression, scope)
 
 
-def compile_condition(expression: Expression, scope: Scope) -> Evaluate:
+def compile_condition(expression: syntax.Expression, scope: Scope) -> Evaluate:
     """Return the function that tests a row: True, False, or None for NULL. For WHERE, HAVING, ON and WHEN.
 
     Raises `QueryError`, also for an expression that is not a condition, such as `a + 1`.
@@ -71,7 +56,7 @@ def compile_condition(expression: Expression, scope: Scope) -> Evaluate:
         raise QueryError("a condition is missing: compare this with something", expression.at)
     if _is_condition(expression):
         return evaluate
-    if isinstance(expression, Binary | Unary):
+    if isinstance(expression, syntax.Binary | syntax.Unary):
         raise QueryError(f"a condition is missing: {expression.operator} gives a number", expression.at)
     return logic.checked(evaluate)
 
@@ -88,11 +73,11 @@ def property_of(operand: Evaluate, name: str) -> Evaluate:
     return evaluate
 
 
-def _is_condition(expression: Expression) -> bool:
-    if isinstance(expression, Binary):
+def _is_condition(expression: syntax.Expression) -> bool:
+    if isinstance(expression, syntax.Binary):
         return expression.operator in comparison.TESTS or expression.operator in ("AND", "OR")
-    return isinstance(expression, In | Between | IsNull | Like) or (
-        isinstance(expression, Unary) and expression.operator == "NOT"
+    return isinstance(expression, syntax.In | syntax.Between | syntax.IsNull | syntax.Like) or (
+        isinstance(expression, syntax.Unary) and expression.operator == "NOT"
     )
 
 
@@ -118,22 +103,22 @@ def _compile(expression: Any, scope: Scope) -> Evaluate:
 
 
 @_compile.register
-def _(expression: Constant, scope: Scope) -> Evaluate:
+def _(expression: syntax.Constant, scope: Scope) -> Evaluate:
     return Fixed(expression.value)
 
 
 @_compile.register
-def _(expression: Column, scope: Scope) -> Evaluate:
+def _(expression: syntax.Column, scope: Scope) -> Evaluate:
     return scope.column(expression)
 
 
 @_compile.register
-def _(expression: Property, scope: Scope) -> Evaluate:
+def _(expression: syntax.Property, scope: Scope) -> Evaluate:
     return property_of(_compile(expression.operand, scope), expression.name)
 
 
 @_compile.register
-def _(expression: Unary, scope: Scope) -> Evaluate:
+def _(expression: syntax.Unary, scope: Scope) -> Evaluate:
     if expression.operator == "NOT":
         condition = compile_condition(expression.operand, scope)
         return _folded(logic.negation(condition), [condition], expression.at)
@@ -145,7 +130,7 @@ def _(expression: Unary, scope: Scope) -> Evaluate:
 
 
 @_compile.register
-def _(expression: Binary, scope: Scope) -> Evaluate:
+def _(expression: syntax.Binary, scope: Scope) -> Evaluate:
     if expression.operator in ("AND", "OR"):
         sides = [compile_condition(side, scope) for side in (expression.left, expression.right)]
         join = logic.both if expression.operator == "AND" else logic.either
@@ -161,7 +146,7 @@ def _(expression: Binary, scope: Scope) -> Evaluate:
 
 
 @_compile.register
-def _(expression: Like, scope: Scope) -> Evaluate:
+def _(expression: syntax.Like, scope: Scope) -> Evaluate:
     escape = None if expression.escape is None else _compile(expression.escape, scope)
     if escape is not None and not (isinstance(escape, Fixed) and type(escape.value) is str and len(escape.value) == 1):
         raise QueryError("ESCAPE takes one character in quotes", expression.at)
@@ -172,7 +157,7 @@ def _(expression: Like, scope: Scope) -> Evaluate:
 
 
 @_compile.register
-def _(expression: In, scope: Scope) -> Evaluate:
+def _(expression: syntax.In, scope: Scope) -> Evaluate:
     operand = _compile(expression.operand, scope)
     choices = [_compile(choice, scope) for choice in expression.choices]
     constants = [choice.value for choice in choices if isinstance(choice, Fixed)]
@@ -184,20 +169,20 @@ def _(expression: In, scope: Scope) -> Evaluate:
 
 
 @_compile.register
-def _(expression: Between, scope: Scope) -> Evaluate:
+def _(expression: syntax.Between, scope: Scope) -> Evaluate:
     operands = [_compile(part, scope) for part in (expression.operand, expression.low, expression.high)]
     between = comparison.between(*operands)
     return _folded(logic.negation(between) if expression.negated else between, operands, expression.at)
 
 
 @_compile.register
-def _(expression: IsNull, scope: Scope) -> Evaluate:
+def _(expression: syntax.IsNull, scope: Scope) -> Evaluate:
     operand = _compile(expression.operand, scope)
     return _folded((logic.is_not_null if expression.negated else logic.is_null)(operand), [operand], expression.at)
 
 
 @_compile.register
-def _(expression: Case, scope: Scope) -> Evaluate:
+def _(expression: syntax.Case, scope: Scope) -> Evaluate:
     compile_when = compile_condition if expression.operand is None else _compile
     branches = [(compile_when(when, scope), _compile(then, scope)) for when, then in expression.branches]
     default = Fixed(None) if expression.default is None else _compile(expression.default, scope)
@@ -223,7 +208,7 @@ def _(expression: Case, scope: Scope) -> Evaluate:
 
 
 @_compile.register
-def _(expression: Cast, scope: Scope) -> Evaluate:
+def _(expression: syntax.Cast, scope: Scope) -> Evaluate:
     operand = _compile(expression.operand, scope)
     cast = CASTS[expression.type]
 
@@ -241,12 +226,12 @@ def _(expression: Cast, scope: Scope) -> Evaluate:
 
 
 @_compile.register
-def _(expression: Unit, scope: Scope) -> Evaluate:
+def _(expression: syntax.Unit, scope: Scope) -> Evaluate:
     raise QueryError(f"the unit {expression.name} is not allowed here", expression.at)
 
 
 @_compile.register
-def _(expression: Call, scope: Scope) -> Evaluate:
+def _(expression: syntax.Call, scope: Scope) -> Evaluate:
     computed = scope.call(expression)
     if computed is not None:
         return computed
@@ -257,7 +242,7 @@ def _(expression: Call, scope: Scope) -> Evaluate:
     if expression.over is not None or expression.distinct:
         raise QueryError(f"{name} takes no {'DISTINCT' if expression.distinct else 'OVER'}", at)
     check_arguments(expression)
-    unit = "".join(argument.name for argument in expression.arguments[:1] if isinstance(argument, Unit))
+    unit = "".join(argument.name for argument in expression.arguments[:1] if isinstance(argument, syntax.Unit))
     operands = [_compile(argument, scope) for argument in expression.arguments[bool(unit) :]]
     with _wrong_query(at):
         evaluate = SCALAR_FUNCTIONS[name](operands, unit)

@@ -40,6 +40,7 @@ Names of inputs and outputs ignore case; elsewhere they are shown as the query w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,6 +71,9 @@ LATE_ARRIVAL = "5s"
 OUT_OF_ORDER = "0s"
 ACTION: Literal["adjust", "drop"] = "adjust"
 FIELD_COLUMN = "field"
+
+#: Where in a table something is wrong, as msgspec says it: the name of a key that is unknown or missing, and a path.
+_INNER = re.compile(r"field `([^`]+)`|- at `\$\.([^`\[]+)")
 
 _SECTIONS = ("start", "snapshot", "faults", "time", "inputs", "outputs", "functions", "boards")
 
@@ -388,7 +392,8 @@ class _Reader:
         try:
             return msgspec.convert(table, kind)
         except msgspec.ValidationError as exc:
-            raise self._error(field, f"{place or f'[{field}]'}: {exc}") from exc
+            inner = [key or path for key, path in _INNER.findall(str(exc))]  # the path comes last
+            raise self._error(".".join([field, *reversed(inner)]), f"{place or f'[{field}]'}: {exc}") from exc
 
     def _error(self, field: str, message: str) -> InvalidJob:
         return InvalidJob(self.path, message, field)

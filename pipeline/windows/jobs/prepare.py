@@ -52,3 +52,11 @@ def prepare(definition: Definition, folder: Path) -> Prepared:
             error.add_note(shown)
         raise error from exc
     return Prepared(query, planned, match(config, planned, config_path), definition.query)
+
+
+def warnings_of(definition: Definition, name: str) -> list[Warned]:
+    """Return what the query of a recorded job may not mean; nothing if this version can't read it."""
+    try:
+        return prepare(definition, Path(name)).warnings()
+    except InvalidJob:
+        return []

@@ -64,7 +64,8 @@ def state_of(
         f"{one.output} {'has stopped' if one.stopped else 'waits'}: {one.error}" for one in deliveries if one.error
     ]
     if status.recent_faults > MOST_FAULTS * status.recent_events:
-        reasons.append(f"{status.recent_faults:,} faults in a minute, at {status.recent_events:,} events")
+        faults = "1 fault" if status.recent_faults == 1 else f"{status.recent_faults:,} faults"
+        reasons.append(f"{faults} in a minute, at {status.recent_events:,} events")
     return (State.DEGRADED, "; ".join(reasons)) if reasons else (State.RUNNING, None)
 
 

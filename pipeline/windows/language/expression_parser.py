@@ -9,29 +9,10 @@ from collections.abc import Iterator
 from typing import Any, cast, get_args
 
 from ..functions import FUNCTIONS, TIMESTAMP, TRY_CAST, kind_of
+from . import syntax
 from .durations import LARGEST, duration, interval, number, unit
 from .height import check_height
 from .refusals import unknown_function
-from .syntax import (
-    Between,
-    Binary,
-    Call,
-    Case,
-    Cast,
-    Column,
-    Constant,
-    Expression,
-    In,
-    IsNull,
-    Like,
-    OrderBy,
-    Over,
-    Property,
-    Star,
-    Type,
-    Unary,
-    Unit,
-)
 from .time_units import LIMIT_UNITS, TIME_UNITS, WINDOW_UNITS
 from .token_reader import RESERVED, TokenReader
 from .tokens import At, QueryError, upper
@@ -47,111 +28,112 @@ class ExpressionParser:
         self._tokens = tokens
         self._is_timestamp = False  # if so, OVER belongs to TIMESTAMP BY and not to a function
 
-    def whole(self) -> Expression:
+    def whole(self) -> syntax.Expression:
         """Read an expression that is not a part of another one. Raises `QueryError` if it is too high (height.py)."""
         expression = self._expression()
         check_height(expression)
         return expression
 
-    def several(self) -> tuple[Expression, ...]:
+    def several(self) -> tuple[syntax.Expression, ...]:
         """Read one or more expressions as `whole` does, separated by commas."""
         return tuple(self._tokens.separated(self.whole))
 
-    def timestamp(self) -> Expression:
+    def timestamp(self) -> syntax.Expression:
         """Read the expression of TIMESTAMP BY."""
         self._is_timestamp = True
         expression = self.whole()
         self._is_timestamp = False
         return expression
 
-    def type(self) -> Type:
+    def type(self) -> syntax.Type:
         name = self._tokens.next.keyword.lower()
-        if name not in (types := get_args(Type)):
+        if name not in (types := get_args(syntax.Type)):
             raise self._tokens.unexpected(f"a type ({', '.join(types)})")
         self._tokens.advance()
         if name == "nvarchar" and self._tokens.accept("("):
             self._tokens.expect("MAX", "max")
             self._tokens.expect(")")
-        return cast(Type, name)
+        return cast(syntax.Type, name)
 
     # From the weakest operator to the strongest
 
-    def _expression(self) -> Expression:
+    def _expression(self) -> syntax.Expression:
         with self._tokens.nested():
             left = self._conjunction()
             while operator := self._tokens.accept_one("OR"):
-                left = Binary("OR", left, self._conjunction(), operator.at)
+                left = syntax.Binary("OR", left, self._conjunction(), operator.at)
             return left
 
-    def _conjunction(self) -> Expression:
+    def _conjunction(self) -> syntax.Expression:
         left = self._negation()
         while operator := self._tokens.accept_one("AND"):
-            left = Binary("AND", left, self._negation(), operator.at)
+            left = syntax.Binary("AND", left, self._negation(), operator.at)
         return left
 
-    def _negation(self) -> Expression:
+    def _negation(self) -> syntax.Expression:
         if operator := self._tokens.accept_one("NOT"):
             with self._tokens.nested():
-                return Unary("NOT", self._negation(), operator.at)
+                return syntax.Unary("NOT", self._negation(), operator.at)
         return self._predicate()
 
-    def _predicate(self) -> Expression:
+    def _predicate(self) -> syntax.Expression:
         """Read a comparison or another test. Two of them can't follow each other: a < b < c has no meaning."""
         left = self._sum()
         operator = self._tokens.next
         if self._tokens.accept_one(*_COMPARISONS):
-            return Binary(cast(Any, _COMPARISONS[operator.text]), left, self._sum(), operator.at)
+            return syntax.Binary(cast(Any, _COMPARISONS[operator.text]), left, self._sum(), operator.at)
         if self._tokens.accept("IS"):
             negated = self._tokens.accept("NOT")
             self._tokens.expect("NULL", "NULL" if negated else "NULL or NOT NULL")
-            return IsNull(left, negated, operator.at)
+            return syntax.IsNull(left, negated, operator.at)
         negated = self._tokens.accept("NOT")
         if self._tokens.accept("LIKE"):
             pattern = self._sum()
-            return Like(left, pattern, self._sum() if self._tokens.accept("ESCAPE") else None, negated, operator.at)
+            escape = self._sum() if self._tokens.accept("ESCAPE") else None
+            return syntax.Like(left, pattern, escape, negated, operator.at)
         if self._tokens.accept("BETWEEN"):
             low = self._sum()
             self._tokens.expect("AND")
-            return Between(left, low, self._sum(), negated, operator.at)
+            return syntax.Between(left, low, self._sum(), negated, operator.at)
         if self._tokens.accept("IN"):
             self._tokens.expect("(")
             choices = self._tokens.separated(self._expression)
             self._tokens.expect(")", "a comma or )")
-            return In(left, tuple(choices), negated, operator.at)
+            return syntax.In(left, tuple(choices), negated, operator.at)
         if negated:
             raise self._tokens.unexpected("LIKE, BETWEEN or IN after NOT")
         return left
 
-    def _sum(self) -> Expression:
+    def _sum(self) -> syntax.Expression:
         left = self._product()
         while operator := self._tokens.accept_one("+", "-", "&", "|", "^"):
-            left = Binary(cast(Any, operator.text), left, self._product(), operator.at)
+            left = syntax.Binary(cast(Any, operator.text), left, self._product(), operator.at)
         return left
 
-    def _product(self) -> Expression:
+    def _product(self) -> syntax.Expression:
         left = self._signed()
         while operator := self._tokens.accept_one("*", "/", "%"):
-            left = Binary(cast(Any, operator.text), left, self._signed(), operator.at)
+            left = syntax.Binary(cast(Any, operator.text), left, self._signed(), operator.at)
         return left
 
-    def _signed(self) -> Expression:
+    def _signed(self) -> syntax.Expression:
         operator = self._tokens.accept_one("-", "+", "~")
         if operator is None:
             return self._operand()
         if operator.text == "-" and self._tokens.next.text == str(LARGEST + 1):  # -2^63: 2^63 is not a bigint
             self._tokens.advance()
-            return Constant(-LARGEST - 1, operator.at)
+            return syntax.Constant(-LARGEST - 1, operator.at)
         with self._tokens.nested():
-            return Unary(cast(Any, operator.text), self._signed(), operator.at)
+            return syntax.Unary(cast(Any, operator.text), self._signed(), operator.at)
 
-    def _operand(self) -> Expression:
+    def _operand(self) -> syntax.Expression:
         token = self._tokens.next
         if token.kind == "number":
-            return Constant(number(self._tokens.advance()), token.at)
+            return syntax.Constant(number(self._tokens.advance()), token.at)
         if token.kind == "text":
-            return Constant(self._tokens.text(), token.at)
+            return syntax.Constant(self._tokens.text(), token.at)
         if self._tokens.accept("NULL"):
-            return Constant(None, token.at)
+            return syntax.Constant(None, token.at)
         if self._tokens.accept("CASE"):
             return self._case(token.at)
         if kind_of(token.keyword) == "cast" and self._tokens.is_sign("(", 1):
@@ -164,7 +146,7 @@ class ExpressionParser:
 
     # Single operands
 
-    def _case(self, at: At) -> Case:
+    def _case(self, at: At) -> syntax.Case:
         operand = None if self._tokens.is_next("WHEN") else self._expression()
         branches = []
         self._tokens.expect("WHEN")
@@ -176,18 +158,18 @@ class ExpressionParser:
                 break
         default = self._expression() if self._tokens.accept("ELSE") else None
         self._tokens.expect("END", "END" if default else "WHEN, ELSE or END")
-        return Case(operand, tuple(branches), default, at)
+        return syntax.Case(operand, tuple(branches), default, at)
 
-    def _cast(self) -> Cast:
+    def _cast(self) -> syntax.Cast:
         function = self._tokens.advance()
         self._tokens.expect("(")
         operand = self._expression()
         self._tokens.expect("AS", "an operator or AS")
         to = self.type()
         self._tokens.expect(")")
-        return Cast(operand, to, function.keyword == TRY_CAST, function.at)
+        return syntax.Cast(operand, to, function.keyword == TRY_CAST, function.at)
 
-    def _column_or_call(self) -> Expression:
+    def _column_or_call(self) -> syntax.Expression:
         first = self._tokens.next
         is_reserved_function = first.keyword in RESERVED and first.keyword in FUNCTIONS and self._tokens.is_sign("(", 1)
         if not self._tokens.is_name() and not is_reserved_function:
@@ -202,18 +184,18 @@ class ExpressionParser:
             if self._tokens.is_next("("):
                 return self._properties(self._call(function, ".".join(part.text for part in parts), first.at))
             if function == TIMESTAMP:  # the older way to write it
-                return Call(function, (), False, None, first.at)
-        return Column(
+                return syntax.Call(function, (), False, None, first.at)
+        return syntax.Column(
             tuple(part.text for part in parts), first.at, is_quoted=first.kind == "quoted" and len(parts) == 1
         )
 
-    def _call(self, function: str, written: str, at: At) -> Call:
+    def _call(self, function: str, written: str, at: At) -> syntax.Call:
         if kind_of(function) == "window":
             raise QueryError(f"{written}() is allowed only in GROUP BY, as an item of its own", at)
         self._tokens.expect("(")
         distinct = self._tokens.accept("DISTINCT")
         is_all = not distinct and self._tokens.accept("ALL")
-        arguments: list[Expression | Star] = []
+        arguments: list[syntax.Expression | syntax.Star] = []
         if distinct or is_all or not self._tokens.is_next(")"):
             arguments = [*self._first_arguments(function, at)]
             while self._tokens.accept(","):
@@ -222,45 +204,45 @@ class ExpressionParser:
             raise unknown_function(function, at)
         self._tokens.expect(")", "an operator, a comma or )" if arguments else ")")
         over = self._over() if not self._is_timestamp and self._tokens.accept("OVER") else None
-        return Call(function, tuple(arguments), distinct, over, at)
+        return syntax.Call(function, tuple(arguments), distinct, over, at)
 
-    def _first_arguments(self, function: str, function_at: At) -> Iterator[Expression | Star]:
+    def _first_arguments(self, function: str, function_at: At) -> Iterator[syntax.Expression | syntax.Star]:
         """Read the first argument, and what belongs to it. The table of functions says whether it is an expression."""
         at = self._tokens.next.at
         first = FUNCTIONS[function].first if function in FUNCTIONS else None
         if first is None and self._tokens.is_next("*") and not function.startswith("UDF."):
             raise unknown_function(function, function_at)
         if first == "star" and self._tokens.accept("*"):
-            yield Star((), at)
+            yield syntax.Star((), at)
         elif first == "unit":
-            yield Unit(unit(self._tokens, TIME_UNITS), at)
+            yield syntax.Unit(unit(self._tokens, TIME_UNITS), at)
         elif first == "interval":
             name = unit(self._tokens, WINDOW_UNITS)
-            yield Unit(name, at)
+            yield syntax.Unit(name, at)
             self._tokens.expect(",", "a comma")
             yield interval(self._tokens, WINDOW_UNITS[name])
         else:
             yield self._expression()
 
-    def _properties(self, operand: Expression) -> Expression:
+    def _properties(self, operand: syntax.Expression) -> syntax.Expression:
         at = self._tokens.next.at
         while self._tokens.accept("."):
             name = self._tokens.property_name().text
-            if isinstance(operand, Column):
-                operand = Column((*operand.names, name), operand.at)
+            if isinstance(operand, syntax.Column):
+                operand = syntax.Column((*operand.names, name), operand.at)
             else:
-                operand = Property(operand, name, at)
+                operand = syntax.Property(operand, name, at)
         return operand
 
     # OVER
 
-    def _over(self) -> Over:
+    def _over(self) -> syntax.Over:
         """Read OVER's clauses in any order, since the documentation has shown them in different ones."""
         self._tokens.expect("(")
-        partition_by: tuple[Expression, ...] = ()
-        order_by: tuple[OrderBy, ...] = ()
+        partition_by: tuple[syntax.Expression, ...] = ()
+        order_by: tuple[syntax.OrderBy, ...] = ()
         limit: int | None = None
-        when: Expression | None = None
+        when: syntax.Expression | None = None
         while not self._tokens.accept(")"):
             if not partition_by and self._tokens.accept("PARTITION", "BY"):
                 partition_by = tuple(self._tokens.separated(self._expression))
@@ -274,9 +256,9 @@ class ExpressionParser:
                 raise QueryError("OVER takes each of its clauses once", self._tokens.next.at)
             else:
                 raise self._tokens.unexpected(f"{', '.join(_OVER_CLAUSES)} or )")
-        return Over(partition_by, order_by, limit, when)
+        return syntax.Over(partition_by, order_by, limit, when)
 
-    def _order_by(self) -> OrderBy:
+    def _order_by(self) -> syntax.OrderBy:
         expression = self._expression()
         direction = self._tokens.accept_one("ASC", "DESC")
-        return OrderBy(expression, direction is not None and direction.keyword == "DESC")
+        return syntax.OrderBy(expression, direction is not None and direction.keyword == "DESC")

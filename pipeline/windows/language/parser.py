@@ -67,29 +67,10 @@ something else.
 from __future__ import annotations
 
 from ..functions import CAST, FUNCTIONS, TIMESTAMP, TRY_CAST, kind_of
+from . import syntax
 from .durations import integer
 from .expression_parser import ExpressionParser
 from .refusals import means_window, unknown_window
-from .syntax import (
-    Apply,
-    Call,
-    Cast,
-    Column,
-    Expression,
-    Item,
-    Join,
-    NamedWindow,
-    Property,
-    Query,
-    Select,
-    Snapshot,
-    Source,
-    Star,
-    Statement,
-    Step,
-    Table,
-    TypedColumn,
-)
 from .token_reader import NAMES, TokenReader, is_element
 from .tokens import QueryError
 from .window_parser import WindowParser
@@ -97,7 +78,7 @@ from .window_parser import WindowParser
 DEFAULT_OUTPUT = "output"
 
 
-def parse(text: str) -> Query:
+def parse(text: str) -> syntax.Query:
     """Read a query. Raises `QueryError`."""
     return _QueryParser(text).query()
 
@@ -113,7 +94,7 @@ class _QueryParser:
         self._items = 0  # of the SELECT that is being read, so far
         self._may_follow = ""  # what may follow the SELECT that was read last, in words
 
-    def query(self) -> Query:
+    def query(self) -> syntax.Query:
         tables = []
         while self._tokens.accept("CREATE", "TABLE"):
             tables.append(self._table())
@@ -122,31 +103,31 @@ class _QueryParser:
             if self._tokens.next.kind == "end":
                 break
             statements.append(self._statement())
-        return Query(tuple(statements), tuple(tables))
+        return syntax.Query(tuple(statements), tuple(tables))
 
-    def _table(self) -> Table:
+    def _table(self) -> syntax.Table:
         at = self._tokens.next.at
         name = self._tokens.name("the name of an input")
         self._tokens.expect("(")
         columns = self._tokens.separated(self._typed_column)
         self._tokens.expect(")", "a comma or )")
         self._tokens.accept(";")
-        return Table(name, tuple(columns), at)
+        return syntax.Table(name, tuple(columns), at)
 
-    def _typed_column(self) -> TypedColumn:
+    def _typed_column(self) -> syntax.TypedColumn:
         at = self._tokens.next.at
-        return TypedColumn(self._tokens.name("a column"), self._expressions.type(), at)
+        return syntax.TypedColumn(self._tokens.name("a column"), self._expressions.type(), at)
 
-    def _step(self) -> Step:
+    def _step(self) -> syntax.Step:
         at = self._tokens.next.at
         name = self._tokens.name("a name for the step")
         self._tokens.expect("AS")
         self._tokens.expect("(")
         selects = self._union(in_step=True)
         self._tokens.expect(")", f"{self._may_follow} or )")
-        return Step(name, selects, at)
+        return syntax.Step(name, selects, at)
 
-    def _statement(self) -> Statement:
+    def _statement(self) -> syntax.Statement:
         steps = self._tokens.separated(self._step) if self._tokens.accept("WITH") else []
         at = self._tokens.next.at
         self._into = None
@@ -154,11 +135,11 @@ class _QueryParser:
         may_follow = self._tokens.next.kind == "end" or any(map(self._tokens.is_next, (";", "SELECT", "(", "WITH")))
         if not may_follow:
             raise self._tokens.unexpected(f"{self._may_follow}, another SELECT or the end")
-        return Statement(tuple(steps), DEFAULT_OUTPUT if self._into is None else self._into, selects, at)
+        return syntax.Statement(tuple(steps), DEFAULT_OUTPUT if self._into is None else self._into, selects, at)
 
-    def _union(self, in_step: bool = False) -> tuple[Select, ...]:
+    def _union(self, in_step: bool = False) -> tuple[syntax.Select, ...]:
         """Read SELECTs. Their parentheses make no difference, since a UNION keeps all rows."""
-        selects: list[Select] = []
+        selects: list[syntax.Select] = []
         opened = 0
         while True:
             while self._tokens.accept("("):
@@ -175,7 +156,7 @@ class _QueryParser:
 
     # The clauses of a SELECT
 
-    def _select(self, in_step: bool, is_first: bool) -> Select:
+    def _select(self, in_step: bool, is_first: bool) -> syntax.Select:
         at = self._tokens.expect("SELECT").at
         self._tokens.accept("ALL")
         self._items = 0
@@ -191,7 +172,7 @@ class _QueryParser:
         else:
             self._tokens.expect("FROM", "a comma, INTO or FROM" if is_first and not in_step else "a comma or FROM")
         source = self._source()
-        joins: list[Join | Apply] = []
+        joins: list[syntax.Join | syntax.Apply] = []
         while self._is_join() or self._is_apply():
             joins.append(self._join() if self._is_join() else self._apply())
         if self._tokens.is_next(","):
@@ -199,26 +180,26 @@ class _QueryParser:
         where = self._expressions.whole() if self._tokens.accept("WHERE") else None
         keys, windows = self._group_by() if self._tokens.is_next("GROUP", "BY") else ((), ())
         having = self._expressions.whole() if self._tokens.accept("HAVING") else None
-        select = Select(tuple(items), source, tuple(joins), where, keys, windows, having, at)
+        select = syntax.Select(tuple(items), source, tuple(joins), where, keys, windows, having, at)
         self._may_follow = _what_may_follow(select)
         return select
 
-    def _item(self) -> Item:
+    def _item(self) -> syntax.Item:
         self._items += 1
         if star := self._star():
-            return Item("", star)
+            return syntax.Item("", star)
         if self._tokens.is_name() and self._tokens.is_sign("=", 1):
             name = self._tokens.name("a column")
             self._tokens.advance()
-            return Item(name, self._expressions.whole(), has_alias=True)
+            return syntax.Item(name, self._expressions.whole(), has_alias=True)
         expression = self._expressions.whole()
         if self._tokens.accept("AS"):
-            return Item(self._alias(), expression, has_alias=True)
+            return syntax.Item(self._alias(), expression, has_alias=True)
         if is_element(self._tokens.next):
             raise self._tokens.unexpected("a comma")
         if self._tokens.is_name():
-            return Item(self._tokens.name("a name for the column"), expression, has_alias=True)
-        return Item(own_name(expression) or f"col{self._items}", expression)
+            return syntax.Item(self._tokens.name("a name for the column"), expression, has_alias=True)
+        return syntax.Item(own_name(expression) or f"col{self._items}", expression)
 
     def _alias(self) -> str:
         token = self._tokens.next
@@ -229,7 +210,7 @@ class _QueryParser:
             raise QueryError("a column's name can't be empty, and has no line breaks", token.at)
         return name
 
-    def _star(self) -> Star | None:
+    def _star(self) -> syntax.Star | None:
         """Read * or name.*. Returns None, and reads nothing, if the next item is something else."""
         ahead = 0
         while self._tokens.peek(ahead).kind in NAMES and self._tokens.is_sign(".", ahead + 1):
@@ -237,9 +218,9 @@ class _QueryParser:
         if not self._tokens.is_sign("*", ahead) or (ahead and not self._tokens.is_name()):
             return None
         written = [self._tokens.advance() for _ in range(ahead + 1)]
-        return Star(tuple(name.text for name in written[:-1:2]), written[0].at)
+        return syntax.Star(tuple(name.text for name in written[:-1:2]), written[0].at)
 
-    def _source(self) -> Source:
+    def _source(self) -> syntax.Source:
         at = self._tokens.next.at
         if self._tokens.is_next("("):
             if not self._tokens.is_next("(", "SELECT"):
@@ -249,25 +230,25 @@ class _QueryParser:
         alias = (
             self._tokens.name("another name for it") if self._tokens.accept("AS") or self._tokens.is_name() else name
         )
-        timestamp: Expression | None = None
-        over: tuple[Expression, ...] = ()
-        partition_by: Column | None = None
+        timestamp: syntax.Expression | None = None
+        over: tuple[syntax.Expression, ...] = ()
+        partition_by: syntax.Column | None = None
         while True:
             if timestamp is None and self._tokens.accept("TIMESTAMP", "BY"):
                 timestamp, over = self._timestamp()
             elif partition_by is None and self._tokens.accept("PARTITION", "BY"):
                 partition_by = self._partition()
             else:
-                return Source(name, alias, timestamp, over, partition_by, at)
+                return syntax.Source(name, alias, timestamp, over, partition_by, at)
 
-    def _timestamp(self) -> tuple[Expression, tuple[Expression, ...]]:
+    def _timestamp(self) -> tuple[syntax.Expression, tuple[syntax.Expression, ...]]:
         timestamp = self._expressions.timestamp()
         return timestamp, self._expressions.several() if self._tokens.accept("OVER") else ()
 
-    def _partition(self) -> Column:
+    def _partition(self) -> syntax.Column:
         at = self._tokens.next.at
         key = self._expressions.whole()
-        if not isinstance(key, Column) or self._tokens.is_next(","):
+        if not isinstance(key, syntax.Column) or self._tokens.is_next(","):
             raise QueryError("PARTITION BY anything but one column is not supported", at)
         if self._tokens.accept("INTO"):
             at = self._tokens.next.at
@@ -278,19 +259,19 @@ class _QueryParser:
     def _is_join(self) -> bool:
         return self._tokens.is_next("JOIN") or self._tokens.is_next("INNER") or self._tokens.is_next("LEFT")
 
-    def _join(self) -> Join:
+    def _join(self) -> syntax.Join:
         at = self._tokens.next.at
         is_left = self._tokens.accept("LEFT")
         self._tokens.accept("OUTER" if is_left else "INNER")
         self._tokens.expect("JOIN", "OUTER or JOIN" if is_left else "JOIN")
         source = self._source()
         self._tokens.expect("ON", "TIMESTAMP BY, PARTITION BY or ON")
-        return Join("LEFT" if is_left else "INNER", source, self._expressions.whole(), at)
+        return syntax.Join("LEFT" if is_left else "INNER", source, self._expressions.whole(), at)
 
     def _is_apply(self) -> bool:
         return self._tokens.is_next("CROSS", "APPLY") or self._tokens.is_next("OUTER", "APPLY")
 
-    def _apply(self) -> Apply:
+    def _apply(self) -> syntax.Apply:
         at = self._tokens.next.at
         is_outer = self._tokens.advance().keyword == "OUTER"
         self._tokens.expect("APPLY")
@@ -307,13 +288,13 @@ class _QueryParser:
         name = self._tokens.name("AS and a name for the elements")
         if self._tokens.is_next("TIMESTAMP", "BY"):
             raise QueryError("TIMESTAMP BY is for inputs: an element can't give the time", self._tokens.next.at)
-        return Apply(is_outer, function.keyword, of, Source(name, name, None, (), None, named_at), at)
+        return syntax.Apply(is_outer, function.keyword, of, syntax.Source(name, name, None, (), None, named_at), at)
 
-    def _group_by(self) -> tuple[tuple[Expression, ...], tuple[NamedWindow, ...]]:
+    def _group_by(self) -> tuple[tuple[syntax.Expression, ...], tuple[syntax.NamedWindow, ...]]:
         self._tokens.expect("GROUP")
         at = self._tokens.expect("BY").at
-        keys: list[Expression] = []
-        windows: tuple[NamedWindow, ...] = ()
+        keys: list[syntax.Expression] = []
+        windows: tuple[syntax.NamedWindow, ...] = ()
         unknown: QueryError | None = None
         while True:
             first = self._tokens.next
@@ -343,34 +324,34 @@ class _QueryParser:
         return None if name.keyword in FUNCTIONS else error
 
 
-def _snapshot(keys: list[Expression]) -> tuple[NamedWindow, ...]:
+def _snapshot(keys: list[syntax.Expression]) -> tuple[syntax.NamedWindow, ...]:
     """Remove the last System.Timestamp() from the keys, and return it as a window, which it is if there is no other."""
     for i, key in reversed([*enumerate(keys)]):
-        if isinstance(key, Call) and key.function == TIMESTAMP and not key.arguments:
+        if isinstance(key, syntax.Call) and key.function == TIMESTAMP and not key.arguments:
             del keys[i]
-            return (NamedWindow(None, Snapshot(key.at)),)
+            return (syntax.NamedWindow(None, syntax.Snapshot(key.at)),)
     return ()
 
 
-def own_name(expression: Expression) -> str | None:
+def own_name(expression: syntax.Expression) -> str | None:
     """Return what the column is called without an alias: the last of its names, or its function in lower case.
 
     None for another expression, which is called by its place: col2. An example of the documentation uses `count`; what
     other columns are called in Azure is documented nowhere.
     """
     match expression:
-        case Column(names):
+        case syntax.Column(names):
             return names[-1]
-        case Property(_, name):
+        case syntax.Property(_, name):
             return name
-        case Call(function):
+        case syntax.Call(function):
             return function.rpartition(".")[2].lower()
-        case Cast(is_try=is_try):
+        case syntax.Cast(is_try=is_try):
             return (TRY_CAST if is_try else CAST).lower()
     return None
 
 
-def _what_may_follow(select: Select) -> str:
+def _what_may_follow(select: syntax.Select) -> str:
     clauses = ["HAVING", "UNION"]
     if select.having is not None:
         clauses = ["an operator", "UNION"]

@@ -31,6 +31,7 @@ _ISO_8601 = re.compile(
     r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,18}))?)?(?: ?(?:Z|([+-])([0-9]{2}):?([0-9]{2})?))?)?",
     re.IGNORECASE,
 )
+_WRONG = "is not a datetime such as 2024-05-01T10:00:00.1234567Z"
 
 
 def from_unix_ms(ms: int) -> int:
@@ -75,13 +76,14 @@ def _short(text: str) -> int:
                 since = datetime.fromisoformat(text[:19]) - datetime.min
             except ValueError:
                 return _parse(text)
-            return _in_range((since.days * 86_400 + since.seconds) * TICKS_PER_SECOND + _fraction(fraction))
+            ticks = (since.days * 86_400 + since.seconds) * TICKS_PER_SECOND
+            return ticks + int(fraction.ljust(7, "0")) if len(text) <= 28 else _in_range(ticks + _fraction(fraction))
     return _parse(text)
 
 
 def _parse(text: str) -> int:
     if (match := _ISO_8601.fullmatch(text.strip())) is None:
-        raise _wrong()
+        raise ValueError(_WRONG)
     year, month, day, hour, minute, second, fraction, sign, hours, minutes = match.groups("0")
     seconds = int(hour) * 3_600 + int(minute) * 60 + int(second)
     ends_a_day = (hour, seconds) == ("24", 86_400) and not int(fraction)
@@ -91,13 +93,9 @@ def _parse(text: str) -> int:
             raise ValueError
         days = date(int(year), int(month), int(day)).toordinal() - 1
     except ValueError:
-        raise _wrong() from None
+        raise ValueError(_WRONG) from None
     offset = (int(hours) * 60 + int(minutes)) * (-60 if sign == "-" else 60)
     return _in_range((days * 86_400 + seconds - offset) * TICKS_PER_SECOND + _fraction(fraction))
-
-
-def _wrong() -> ValueError:
-    return ValueError("is not a datetime such as 2024-05-01T10:00:00.1234567Z")
 
 
 def _fraction(digits: str) -> int:

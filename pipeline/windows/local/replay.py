@@ -52,6 +52,7 @@ class Replay:
         self._policies = policies
         self._faults = faults
         self._read = read
+        self._is_text = file.is_text or is_text(read)
         self.unseen: Unseen | None = None  # looks at the rows
         self._found = iter(file)
         self._done = 0  # the line whose other records are those of a body that was read
@@ -88,9 +89,9 @@ class Replay:
 
     def _partition(self, partition: int) -> InputRows:
         if partition not in self._partitions:
-            text = self.file.is_text or is_text(self._read)
-            of_streams = InputRows(self._plan.streams, self.input, self._policies, self._faults, is_text=text)
-            self._partitions[partition] = of_streams
+            self._partitions[partition] = InputRows(
+                self._plan.streams, self.input, self._policies, self._faults, is_text=self._is_text
+            )
         return self._partitions[partition]
 
     def _rows(self, found: Sequence[tuple[int, Any]]) -> Iterator[Row]:

@@ -10,18 +10,7 @@ from ..language.tokens import At
 from ..language.tree import walk
 from ..language.warned import Warned
 from ..row import Row
-from .nodes import (
-    Analytic,
-    Apply,
-    Input,
-    Join,
-    Node,
-    Plan,
-    ReferenceJoin,
-    Resolved,
-    Select,
-    Window,
-)
+from .nodes import Analytic, Apply, Input, Join, Node, Plan, ReferenceJoin, Resolved, Select, Whole, Window
 
 
 class Unseen:
@@ -66,7 +55,12 @@ def _read(plan: Plan) -> Iterator[tuple[str, Resolved]]:
     for number, node in enumerate(plan.nodes):
         for source, tree in _of_sources(number, node):
             for part in walk(tree):
-                if isinstance(part, Resolved) and part.path and (name := _input(plan, source, part.place)) is not None:
+                if (
+                    isinstance(part, Resolved)
+                    and not isinstance(part, Whole)
+                    and part.path
+                    and (name := _input(plan, source, part.place)) is not None
+                ):
                     yield name, part
 
 

@@ -12,7 +12,7 @@ from ..language.syntax import Call, Column, Expression, Star
 from ..language.tokens import QueryError
 from ..language.values import Datetime, Names
 from ..row import Evaluate, EvaluateMany, Row, computed
-from .nodes import Compiled, Inside, Moment, Picked, Resolved
+from .nodes import Compiled, Inside, Moment, Picked, Resolved, Whole
 
 
 class Compiler:
@@ -73,7 +73,11 @@ class Compiler:
         if call.function in self._functions:
             if call.over or call.distinct:
                 raise QueryError(f"{call.function} takes no {'DISTINCT' if call.distinct else 'OVER'}", call.at)
-            operands = [self.evaluate(argument) for argument in call.arguments if not isinstance(argument, Star)]
+            operands = [
+                _whole(each.place, each.path[0]) if isinstance(each, Whole) else self.evaluate(each)
+                for each in call.arguments
+                if not isinstance(each, Star)
+            ]
             return self._functions.bind(call.function, operands)
         return None
 
@@ -143,6 +147,11 @@ def _value(place: tuple[int, ...]) -> Evaluate:
         return lambda row: row.columns[last]
     part_of = part_at(tuple(outer))
     return lambda row: None if (part := part_of(row)) is None else part.columns[last]
+
+
+def _whole(place: tuple[int, ...], name: str) -> Evaluate:
+    part_of = part_at(place)
+    return lambda row: None if (part := part_of(row)) is None else part.columns.get(name, part.columns)
 
 
 def _moment(place: tuple[int, ...]) -> Evaluate:

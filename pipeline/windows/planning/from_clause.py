@@ -132,13 +132,14 @@ class FromClause:
             if call.function != METADATA or call in self._values:
                 continue
             name = source_of(call).lower()
-            names = [(table.source.alias.lower(), table.source.name.lower()) for table in self._tables]
-            owner = next((place for place, its in enumerate(names) if name in its), None)
-            if owner is None:
-                aliases = " or ".join(table.source.alias for table in self._tables)
+            sources = [table.source for table in self._tables]
+            owners = [owner for owner, source in enumerate(sources) if source.alias.lower() == name]
+            owners = owners or [owner for owner, source in enumerate(sources) if source.name.lower() == name]
+            if len(owners) != 1:
+                aliases = " or ".join(source.alias for source in sources)
                 raise QueryError(f"{METADATA} is here about {aliases}, and not about {source_of(call)}", call.at)
-            table = self._tables[owner]
-            if not self._graph.is_input(table.source):
+            owner, table = owners[0], self._tables[owners[0]]
+            if table.is_reference or not self._graph.is_input(table.source):
                 raise QueryError(
                     f"{METADATA} is about an input, and {table.source.name} is none: select the value in the step that "
                     "reads the input, under a name",

@@ -6,6 +6,7 @@ Which columns an input's events have is not known before they come, so most of t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from typing import Any
 
 from ..expressions.comparison import TESTS
@@ -70,16 +71,19 @@ def _aliases(select: Select, scope: Scope) -> Iterator[Warned]:
 
 
 def _strangers(select: Select, scope: Scope, others: Set[str]) -> Iterator[Warned]:
-    """Yield columns that begin with the name of an input or a step that is not in this FROM."""
+    """Yield columns that begin with the name of an input or a step that is not in this FROM, or not by this name."""
+    called = {source.name.lower(): source.alias for source in scope.sources}
     for part in walk(select):
         if not isinstance(part, Column) or len(part.names) == 1 or part.names[0].lower() not in others:
             continue
         name = part.names[0]
         if scope.source(name) is None and not scope.surely_has(name):
-            alias = scope.find(part)[0].alias
-            yield Warned.of(
-                f"{name} is not in this FROM, so that {part} is a property of {alias}'s column {name}", part.at
-            )
+            alias = called.get(name.lower())
+            how = f"has the name {alias} in" if alias else "is not in"
+            with suppress(QueryError):  # it is refused where it is resolved
+                alias = alias or scope.find(part)[0].alias
+                message = f"{name} {how} this FROM, so that {part} is a property of {alias}'s column {name}"
+                yield Warned.of(message, part.at)
 
 
 def _text_times(select: Select, scope: Scope, types: Types) -> Iterator[Warned]:

@@ -65,6 +65,11 @@ class Picked(Resolved):
     """A member of the tuple at `place` but its last part, which says which (narrowing.py)."""
 
 
+@dataclass(frozen=True, eq=False)
+class Whole(Resolved):
+    """A source's name alone: to a function of the job, the row at `place` if that has no column of this name."""
+
+
 @dataclass(frozen=True)
 class Compiled(Computed):
     """An expression whose columns are resolved, and what computes it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..language.syntax import Column
 from ..language.tokens import QueryError
-from .nodes import Inside, Resolved
+from .nodes import Inside, Resolved, Whole
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,6 @@ class Scope:
             return named, _known(named, column.names[1:], column)
         if (named := self.source(column.names[0])) is not None and named.is_record:
             return named, ()
-        self._refuse_hidden(column)
         if len(self.sources) == 1:
             return self.sources[0], _known(self.sources[0], column.names, column)
         have = [source for source in self.sources if source.column(column.names[0]) is not None]
@@ -75,20 +74,12 @@ class Scope:
             f"several sources may have {column}: write {' or '.join(f'{a}.{column}' for a in aliases)}", column.at
         )
 
-    def _refuse_hidden(self, column: Column) -> None:
-        """Raises `QueryError` for the name of a source that has another name here: `FROM i a WHERE i.x`."""
-        name, *rest = column.names
-        hidden = [source for source in self.sources if rest and source.name.lower() == name.lower()]
-        if hidden and not self.surely_has(name):
-            alias = hidden[0].alias
-            meant = ".".join((alias, *rest))
-            message = f"{name} is called {alias} here: write {meant}, or {alias}.{column} for a column {name}"
-            raise QueryError(message, column.at)
-
     def resolve(self, column: Column) -> Resolved:
         """Return the column with its place. Raises `QueryError`."""
         source, path = self.find(column)
         kind = Inside if source.is_record and path else Resolved
+        if source.columns is None and [source.alias.lower()] == [name.lower() for name in column.names]:
+            kind = Whole
         return kind(column.names, column.at, source.place, path)
 
 

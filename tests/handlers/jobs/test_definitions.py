@@ -119,6 +119,22 @@ def test_a_deleted_job_is_gone_and_its_rows_stay_until_they_are_deleted(client: 
     assert [client.get("/outputs/PerMinute").status_code, client.delete("/outputs/PerMinute").status_code] == [404, 404]
 
 
+def test_a_job_reads_csv_if_its_input_says_so(client: ServiceClient, registry: JobRegistry, work: Work) -> None:
+    definition = {
+        "query": "SELECT n, GetMetadataPropertyValue(Input, '[User].[site]') AS site INTO Copy FROM Input",
+        "inputs": {"Input": {"hub": "events", "format": "csv", "delimiter": ";"}},
+        "outputs": {"Copy": {"type": "stream"}},
+    }
+    put = client.put("/jobs/copy", json=definition)
+    assert (put.status_code, put.json["definition"]["inputs"]) == (201, definition["inputs"])
+    work()
+    registry.hubs["events"].append([Event(b"n;m\n1;2\n3;4", properties={"site": "de"})])
+    work()
+
+    rows = client.get("/outputs/Copy").json["rows"]
+    assert [row["row"] for row in rows] == [{"n": "1", "site": "de"}, {"n": "3", "site": "de"}]
+
+
 @pytest.mark.parametrize(
     ("changes", "members", "detail"),
     [
@@ -157,9 +173,15 @@ def test_a_deleted_job_is_gone_and_its_rows_stay_until_they_are_deleted(client: 
         ),
         pytest.param(
             {"outputs": {"PerMinute": {"type": "printer"}}},
-            {"field": "outputs[...].type"},
+            {"field": "outputs.PerMinute.type"},
             "Invalid value 'printer'",
             id="type",
+        ),
+        pytest.param(
+            {"outputs": {"PerMinute": {"type": "stream", "maxlenn": 5}}},
+            {"field": "outputs.PerMinute.maxlenn"},
+            "outputs.PerMinute.maxlenn: Object contains unknown field `maxlenn`",
+            id="a key that an output has not",
         ),
         pytest.param({"outputs": {}}, {"field": "outputs.PerMinute"}, "is missing", id="an output left out"),
         pytest.param({"start": "yesterday"}, {"field": "start"}, "'yesterday' is not", id="start"),
@@ -243,7 +265,7 @@ def test_a_webhook_s_secrets_are_never_shown(client: ServiceClient) -> None:
         "headers": {"Authorization": "(hidden)"},
     }
     assert seen.json["deliveries"] == [
-        {"output": "PerMinute", "waiting": 0, "delivered": 0, "stopped": False, "error": None}
+        {"output": "PerMinute", "waiting": 0, "delivered": 0, "stopped": False, "error": None, "left_out": 0}
     ]
 
 
@@ -363,6 +385,28 @@ def test_a_job_is_restarted(client: ServiceClient, registry: JobRegistry, work: 
     assert client.post("/jobs/none/restart", json={"from": "last"}).status_code == 404
 
 
+def test_a_job_is_copied(client: ServiceClient, registry: JobRegistry, work: Work) -> None:
+    plain = {"query": "SELECT n INTO PerMinute FROM Input", "inputs": BODY["inputs"], "outputs": BODY["outputs"]}
+    client.put("/jobs/plain", json=plain)
+    registry.hubs["events"].append([Event(b'{"n": 1}')])
+    work()
+    made = client.post("/jobs/plain/copy", json={"to": "new"})
+    assert (made.status_code, made.json["name"], made.json["state"]) == (201, "new", "starting")
+    assert made.json["definition"]["query"] == "SELECT n INTO [PerMinute_new] FROM Input"
+    registry.hubs["events"].append([Event(b'{"n": 2}')])
+    work()
+    assert [row["row"] for row in client.get("/outputs/PerMinute_new").json["rows"]] == [{"n": 2}]
+
+    assert client.post("/jobs/plain/copy", json={"to": "new"}).status_code == 409
+    taken = client.post("/jobs/plain/copy", json={"to": "third", "definition": plain})
+    assert (taken.status_code, "is written by the job 'plain'" in taken.json["detail"]) == (409, True)
+    wrong = {**plain, "query": "SELECT"}
+    refused = client.post("/jobs/plain/copy", json={"to": "third", "definition": wrong})
+    assert (refused.status_code, refused.json["field"], refused.json["line"]) == (422, "query", 1)
+    assert client.post("/jobs/none/copy", json={"to": "third"}).status_code == 404
+    assert client.post("/jobs/plain/copy", json={"to": "a b"}).status_code == 422
+
+
 def test_a_folder_that_can_t_be_read_is_shown_as_failed(
     client: ServiceClient, registry: JobRegistry, tmp_path: Path
 ) -> None:
@@ -397,3 +441,44 @@ def test_the_faults_of_a_job_are_shown_with_their_events(
     assert (example["hub"], example["partition"], example["body"]) == ("events", 0, "<p>")
     assert client.get(f"/hubs/events/partitions/0/events?after={example['offset']}").json["events"] == []
     assert client.get("/jobs/none/faults").status_code == 404
+
+
+def test_a_job_with_functions_of_its_own(client: ServiceClient, registry: JobRegistry, work: Work) -> None:
+    pytest.importorskip("quickjs", reason="the extra is not installed: pip install '.[javascript]'")
+    body = {
+        "query": "SELECT UDF.twice(n) AS n INTO PerMinute FROM Input",
+        "inputs": {"Input": {"hub": "events"}},
+        "outputs": BODY["outputs"],
+        "functions": {"twice": "function main(x) { return 2 * x }"},
+    }
+    assert client.put("/jobs/twice", json=body).status_code == 201
+    work()
+    registry.hubs["events"].append([Event(b'{"n": 21}'), Event(b'{"n": 9007199254740993}')])
+    work()
+
+    found = client.get("/jobs/twice").json
+    assert found["definition"]["functions"] == body["functions"]
+    assert [row["row"] for row in client.get("/outputs/PerMinute").json["rows"]] == [{"n": 42}]
+
+    version = registry.redis.hget("job:twice", "version")
+    client.put("/jobs/twice", json={**body, "functions": {"twice": "function main(x) { return x + x }"}})
+    work()
+    assert registry.redis.hget("job:twice", "version") != version
+
+
+@pytest.mark.parametrize(
+    ("functions", "detail"),
+    [
+        ({"twice": "function main(x) {\n return 2 x }"}, 'detail":"SyntaxError: expecting '),
+        ({"other": "x => x"}, "there is no function UDF.TWICE: its source belongs in functions/"),
+        ({"twice": 5}, "Expected `str`, got `int`"),
+    ],
+)
+def test_functions_that_are_wrong_change_nothing(client: ServiceClient, functions: Any, detail: str) -> None:
+    pytest.importorskip("quickjs", reason="the extra is not installed: pip install '.[javascript]'")
+    body = {**BODY, "query": "SELECT UDF.twice(n) AS n INTO PerMinute FROM Input", "functions": functions}
+    answer = client.put("/jobs/twice", json=body)
+
+    assert answer.status_code == 422
+    assert detail in answer.text
+    assert client.get("/jobs/twice").status_code == 404

@@ -471,3 +471,24 @@ def _at(record: Columns, path: tuple[str, ...], wanted: type) -> Any:
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value if isinstance(value, wanted) else None
+
+
+@pytest.mark.parametrize(
+    ("applied", "value", "expected"),
+    [
+        ("GetArrayElements(best.list)", "e.ArrayValue", ["a", "b"]),
+        ("GetRecordProperties(best)", "e.PropertyName", ["t", "list"]),
+        ("GetArrayElements(two)", "e.ArrayValue.value.t", [1, 2]),
+        ("GetArrayElements(s.[all])", "e.ArrayValue.list", [["a", "b"], ["c"]]),
+    ],
+)
+def test_what_a_window_collects_can_be_applied(applied: str, value: str, expected: list[Any]) -> None:
+    text = (
+        "WITH s AS (SELECT TopOne() OVER (ORDER BY t DESC) AS best, CollectTop(2) OVER (ORDER BY t) AS two, "
+        "Collect() AS [all] FROM i GROUP BY TumblingWindow(minute, 1)) "
+        f"SELECT {value} AS v FROM s CROSS APPLY {applied} AS e"
+    )
+
+    rows = columns_of(text, [{"t": 2, "list": ["a", "b"]}, {"t": 1, "list": ["c"]}])
+
+    assert [row["v"] for row in rows] == expected

@@ -205,7 +205,7 @@ def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
             QUERY,
             GOOD.replace('hub = "events"', 'hub = "events"\nx = 1'),
             "[inputs.Input]: Object contains unknown field `x`",
-            "inputs.Input",
+            "inputs.Input.x",
             id="a key too many",
         ),
         pytest.param(
@@ -254,11 +254,15 @@ def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
             QUERY,
             GOOD.replace('"stream"', '"queue"'),
             "[outputs.Points]: Invalid value 'queue'",
-            "outputs.Points",
+            "outputs.Points.type",
             id="a type",
         ),
         pytest.param(
-            QUERY, GOOD.replace('"set"', '"sum"'), "[[boards]] 1: Invalid enum value 'sum'", "boards", id="another mode"
+            QUERY,
+            GOOD.replace('"set"', '"sum"'),
+            "[[boards]] 1: Invalid enum value 'sum'",
+            "boards.mode",
+            id="another mode",
         ),
         pytest.param(
             QUERY,
@@ -295,7 +299,9 @@ def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
             "time.out_of_order",
             id="out of order",
         ),
-        pytest.param(QUERY, GOOD + "[time]\naction = 'x'", "[time]: Invalid enum value 'x'", "time", id="no action"),
+        pytest.param(
+            QUERY, GOOD + "[time]\naction = 'x'", "[time]: Invalid enum value 'x'", "time.action", id="no action"
+        ),
         pytest.param(QUERY, "start = 'soon'" + GOOD, "start: 'soon' is not", "start", id="no start"),
         pytest.param(QUERY, "start = 2024-05-01T11:00:00" + GOOD, "start: ", "start", id="a local time"),
         pytest.param(QUERY, "snapshot = 'x'" + GOOD, "snapshot: 'x' is not a time", "snapshot", id="no snapshot"),
@@ -342,6 +348,11 @@ def test_two_jobs_can_t_have_one_output(redis: redis_py.Redis, hubs: Hubs, tmp_p
         load(folder(tmp_path / "two"), redis, hubs)
 
 
-def test_a_cluster_is_refused(cluster: Any, tmp_path: Path) -> None:
-    with pytest.raises(InvalidJob, match="can't run on a Redis Cluster"):
-        load(folder(tmp_path / "j"), cluster, Hubs(cluster, {"events": 4}))
+def test_an_output_on_a_cluster_has_no_braces_in_its_name(cluster: Any, tmp_path: Path) -> None:
+    made = folder(
+        tmp_path / "j",
+        "SELECT n INTO [a{b}] FROM Input",
+        '[inputs.Input]\nhub = "events"\n[outputs."a{b}"]\ntype = "stream"',
+    )
+    with pytest.raises(InvalidJob, match="a name with braces"):
+        load(made, cluster, Hubs(cluster, {"events": 4}))

@@ -46,24 +46,26 @@ JSON = [
 CSV = [
     Event(b"n;m\n1;x\n2;y\n", "k", properties={"x": 1}),
     Event(b"n\n3"),
+    Event(b"n;m\n;z"),
     Event(b'{"n": 1}'),
     Event(b"n;n\n1;2"),
     Event(b"n\n1;2"),
 ]
 
 
+@pytest.mark.parametrize("types", ["", "CREATE TABLE Input (n bigint); "], ids=["no types", "types"])
 @pytest.mark.parametrize(
     ("events", "toml"),
     [pytest.param(JSON, "", id="JSON"), pytest.param(CSV, 'format = "csv"\ndelimiter = ";"\n', id="CSV")],
 )
 def test_a_run_over_an_export_gives_what_the_job_gives_over_the_hub(
-    redis: redis_py.Redis, tmp_path: Path, events: list[Event], toml: str
+    redis: redis_py.Redis, tmp_path: Path, events: list[Event], toml: str, types: str
 ) -> None:
     hubs = Hubs(redis, {"events": 1})
     hub = hubs["events"]
     for event in events:
         hub.append([event])
-    folder = write_job(tmp_path / "j", QUERY, f'[inputs.Input]\nhub = "events"\n{toml}')
+    folder = write_job(tmp_path / "j", types + QUERY, f'[inputs.Input]\nhub = "events"\n{toml}')
     job = load(folder, redis, hubs, beat=0.0)
     run(job)
     job.stop()
@@ -82,6 +84,7 @@ def test_a_run_over_an_export_gives_what_the_job_gives_over_the_hub(
     expected = [row for _, row in rows(redis)]
     assert given == expected
     assert len({row["id"] for row in given}) == len(given) > 0
+    assert {type(row["n"]) for row in given if row["n"] is not None} == {int if types or not toml else str}
     status = Reports(redis, "j").read()
     assert status is not None
     assert status.faults == summary.faults.counts

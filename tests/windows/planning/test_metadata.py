@@ -149,6 +149,17 @@ BOTH = (EVENT, PUBLISHED)
             id="JOIN",
         ),
         pytest.param(
+            f"SELECT e.ArrayIndex AS i, {N} AS s FROM Input i CROSS APPLY GetArrayElements(i.list) AS e WHERE {N} = 12",
+            [],
+            id="APPLY without elements",
+        ),
+        pytest.param(
+            f"SELECT i.n, e.PropertyName AS p, {N} AS s FROM Input i OUTER APPLY GetRecordProperties(i.r) AS e "
+            f"WHERE {CLIENT} = 'app'",
+            [{"n": 1, "p": None, "s": 12}],
+            id="APPLY",
+        ),
+        pytest.param(
             f"WITH Named AS (SELECT n, {CLIENT} AS c FROM Input i) SELECT n, c FROM Named WHERE c = 'app'",
             [{"n": 1, "c": "app"}],
             id="a step that names it",
@@ -181,6 +192,11 @@ def test_where_it_may_stand(query: str, rows: list[Any]) -> None:
         ("SELECT {}(Input, n) AS v FROM Input", "takes an input and a name in quotes"),
         ("SELECT {}('Input', 'EventId') AS v FROM Input", "takes an input and a name in quotes"),
         ("SELECT {}(Other, 'EventId') AS v FROM Input", "is here about Input, and not about Other"),
+        (
+            "SELECT {}(Input, 'EventId') AS v FROM Input a JOIN Input b ON DATEDIFF(minute, a, b) BETWEEN 0 AND 1",
+            "is here about a or b, and not about Input",
+        ),
+        ("SELECT {}(e, 'EventId') AS v FROM Input CROSS APPLY GetArrayElements(n) AS e", "is about an input, and e is"),
         (
             "WITH S AS (SELECT n FROM Input) SELECT {}(S, 'EventId') AS v FROM S",
             "is about an input, and S is none: select",

@@ -30,10 +30,6 @@ REFUSED = {
         "SELECT * FROM s",
         "two steps are called S",
     ),
-    "a source by the name that its alias hides": (
-        "SELECT a.x FROM I a WHERE I.x.y = 1",
-        "I is called a here: write a.x.y, or a.I.x.y for a column I",
-    ),
     "a text in double quotes": (
         'SELECT * FROM I WHERE state = "WA"',
         "\"WA\" is a name: write 'WA' for a text, or [WA]",

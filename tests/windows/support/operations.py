@@ -46,9 +46,10 @@ def call(function: str, *arguments: Expression | Star, over: Over | None = None,
 
 
 def compiled(expression: Expression) -> Computed:
-    """Compile a column, or a cast of a column to nvarchar, whose values must be text then."""
+    """Compile a column, or a cast of a column to nvarchar, which takes text alone."""
     if isinstance(expression, Cast):
-        return compiled(expression.operand)
+        of = compiled(expression.operand).evaluate
+        return computed(lambda row: value if type(value := of(row)) is str else None)
     assert isinstance(expression, Column)
     (name,) = expression.names
     return computed(lambda row: row.columns.get(name))

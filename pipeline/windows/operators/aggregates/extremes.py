@@ -96,7 +96,7 @@ def _item(value: Any) -> Any:
         return value
     if kind is str:
         read = to_comparable(value)
-        return (read, value) if type(read) is Datetime else read
+        return (read, value) if type(read) is Datetime else real(read)
     raise RowError(f"MAX and MIN take no {type_name(value)}")
 
 
