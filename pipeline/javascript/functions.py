@@ -11,6 +11,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from ..errors import PipelineError
@@ -44,21 +45,18 @@ class WrongFunction(PipelineError):
 class JavaScript:
     """Functions by their names, and the process in which they run. A call from another thread waits for its turn.
 
-    A function keeps nothing from one call to the next. The process ends with this object, and is started anew by the
-    next call if it has ended, which costs some 50 ms; a call costs some 50 us, and needs no time limit of its own, as
-    the process can't wait for anything.
+    A function keeps nothing from one call to the next. The process is started by the first call, ends with this object,
+    and is started anew if it has ended, which costs some 50 ms; a call costs some 50 us, and needs no time limit of its
+    own, as the process can't wait for anything.
     """
 
     def __init__(self, sources: Mapping[str, str]) -> None:
-        """Start the process. Raises `WrongFunction`."""
-        if importlib.util.find_spec("quickjs") is None:
-            raise WrongFunction(
-                next(iter(sources)), "to run JavaScript functions, install quickjs-ng: pip install '.[javascript]'"
-            )
-        self._sources = list(sources.items())
+        """Raises `WrongFunction`. To find out starts a process, unless these sources were right before."""
+        self._sources = tuple(sources.items())
         self._places = {name: place for place, name in enumerate(sources)}
         self._turn = threading.Lock()
-        self._start()
+        self._process: _Process | None = None
+        _check(self._sources)
 
     def call(self, name: str, arguments: bytes) -> bytes:
         """Call a function. `arguments` is JSON of an array, as is the answer, in the form that the package describes.
@@ -80,48 +78,60 @@ class JavaScript:
             raise FunctionError(json.loads(answer[1:])[:_LONGEST])
         return answer
 
-    def _start(self) -> None:
+    def _ask(self, line: bytes) -> tuple[bytes, int]:
+        if self._process is None or not self._process.end.alive:
+            self._process = _Process(self._sources)
+        return self._process.ask(line)
+
+
+@lru_cache(maxsize=100)
+def _check(sources: tuple[tuple[str, str], ...]) -> None:
+    """Raise `WrongFunction` if a function can't be used."""
+    _Process(sources).end()
+
+
+class _Process:
+    """The process. It ends with this object, or by `end`."""
+
+    def __init__(self, sources: tuple[tuple[str, str], ...]) -> None:
+        """Start it. Raises `WrongFunction`."""
+        first = sources[0][0]
+        if importlib.util.find_spec("quickjs") is None:
+            raise WrongFunction(first, "to run JavaScript functions, install quickjs-ng: pip install '.[javascript]'")
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [sys.executable, "-P", str(_PROGRAM)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**environment, "TZ": "UTC"},
         )
-        self._end = weakref.finalize(self, _end, self._process)
-        answer, status = self._exchange(json.dumps([SECONDS, MEMORY, self._sources]).encode() + b"\n")
+        self.end = weakref.finalize(self, _end, self.process)
+        answer, status = self.ask(json.dumps([SECONDS, MEMORY, sources]).encode() + b"\n")
         if answer.startswith(b"!"):
-            self._end()
+            self.end()
             place, message = json.loads(answer[1:])
-            raise WrongFunction(self._sources[place][0], str(message)[:_LONGEST])
+            raise WrongFunction(sources[place][0], str(message)[:_LONGEST])
         if status:
-            raise WrongFunction(
-                self._sources[0][0], f"the process of the JavaScript engine did not start: status {status}"
-            )
+            raise WrongFunction(first, f"the process of the JavaScript engine did not start: status {status}")
 
-    def _ask(self, line: bytes) -> tuple[bytes, int]:
-        """Return the answer, and 0; or the status with which the process ended, which is then not 0."""
-        if not self._end.alive:
-            self._start()
-        return self._exchange(line)
-
-    def _exchange(self, line: bytes) -> tuple[bytes, int]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+    def ask(self, line: bytes) -> tuple[bytes, int]:
+        """Return the answer, and 0; or nothing and the status with which the process ended, which is then not 0."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         try:
-            self._process.stdin.write(line)
-            self._process.stdin.flush()
-            answer = self._process.stdout.readline()
+            self.process.stdin.write(line)
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
         except BrokenPipeError:
             answer = b""
         except BaseException:  # or the next call would get this one's answer
-            self._end()
+            self.end()
             raise
         if answer.endswith(b"\n"):
             return answer[:-1], 0
-        status = self._process.wait()
-        self._end()
+        status = self.process.wait()
+        self.end()
         return b"", status or 1
 
 

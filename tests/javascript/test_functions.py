@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
+import subprocess
 import threading
-import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,6 +28,11 @@ def calling(source: str, name: str = "f") -> Call:
         return msgspec.json.decode(functions.call(name, msgspec.json.encode([0, *arguments])))
 
     return call
+
+
+def process_of(functions: JavaScript) -> subprocess.Popen[bytes]:
+    assert functions._process is not None
+    return functions._process.process
 
 
 @pytest.mark.parametrize(
@@ -129,15 +134,15 @@ def test_what_is_no_value_is_an_error_that_says_why(source: str, message: str) -
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("while (true);", "^it took more than 0.1 s$"),
-        ("for (;;) { try { for (;;); } catch (e) {} }", "^it took more than 0.1 s$"),
-        ("return /(a+)+$/.test('a'.repeat(40) + 'b')", "^it took more than 0.1 s$"),
+        ("while (true);", "^it took more than 0.[12] s$"),
+        ("for (;;) { try { for (;;); } catch (e) {} }", "^it took more than 0.[12] s$"),
+        ("return /(a+)+$/.test('a'.repeat(40) + 'b')", "^it took more than 0.[12] s$"),
         ("return new Array(4e9).join('x').length", "^it took more than 0.2 s$"),  # in the engine's own code
-        ("var a = []; for (;;) a.push(new Array(1000).fill(1))", "out of memory|it took more than 0.1 s"),
+        ("var a = []; for (;;) a.push(new Array(1000).fill(1))", "out of memory|it took more than"),
         ("return 'x'.repeat(1 << 28)", "out of memory"),
         ("var s = 'x'; for (;;) s += s", "too long|out of memory"),
         ("return main() + 1", "Maximum call stack size exceeded"),
-        ("throw { toString: function () { for (;;); } }", "^it took more than 0.1 s$"),
+        ("throw { toString: function () { for (;;); } }", "^it took more than 0.[12] s$"),
     ],
 )
 def test_a_call_without_an_end_is_one_error_and_the_next_call_is_right(source: str, message: str) -> None:
@@ -189,8 +194,7 @@ def test_the_process_has_no_secrets_and_the_time_zone_is_utc(monkeypatch: pytest
     functions = JavaScript({"f": "() => new Date(0).getHours()"})
 
     assert functions.call("f", b"[0]") == b"0"
-    with open(f"/proc/{functions._process.pid}/environ", "rb") as environment:
-        assert b"hidden" not in environment.read()
+    assert b"hidden" not in Path(f"/proc/{process_of(functions).pid}/environ").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -202,7 +206,7 @@ def test_the_process_has_no_secrets_and_the_time_zone_is_utc(monkeypatch: pytest
         ("", "^it has no function main$"),
         ("5", "^it has no function main$"),
         ("nothing.there; function main() {}", "nothing is not defined"),
-        ("while (true);", "^it took more than 0.1 s$"),
+        ("while (true);", "^it took more than 0.[12] s$"),
     ],
 )
 def test_a_source_that_is_wrong_is_refused_at_once(source: str, message: str) -> None:
@@ -214,19 +218,19 @@ def test_a_source_that_is_wrong_is_refused_at_once(source: str, message: str) ->
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
 def test_a_process_that_somebody_ends_is_started_anew(end: signal.Signals) -> None:
     functions = JavaScript({"f": "x => x + 1"})
-    for _ in range(2):
-        os.kill(functions._process.pid, end)
-        functions._process.wait()
+    for _ in range(3):
         assert functions.call("f", b"[0,1]") == b"2"
+        process = process_of(functions)
+        os.kill(process.pid, end)
+        process.wait()
 
 
 def test_the_process_ends_with_the_object() -> None:
     functions = JavaScript({"f": "x => x"})
-    process, gone = functions._process, weakref.ref(functions)
+    functions.call("f", b"[0,1]")
+    process = process_of(functions)
     del functions
-    gc.collect()
 
-    assert gone() is None
     assert process.returncode is not None
 
 
@@ -266,4 +270,4 @@ def test_the_answer_of_a_call_that_was_interrupted_is_not_the_next_call_s() -> N
 def test_without_the_package_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(WrongFunction, match=r"install quickjs-ng: pip install '\.\[javascript\]'$"):
-        JavaScript({"f": "x => x"})
+        JavaScript({"f": "x => 'never checked before'"})

@@ -29,38 +29,35 @@ UDF = "UDF."
 _EXACT = 2**53
 _ARRAY, _DATE = 0, 1  # the first item of an array as pipeline/javascript writes it
 
-_encode = msgspec.json.encode
-_decode = msgspec.json.decode
-
 
 class UserFunctions:
-    """The functions of a job, from their sources. Their process is started when the first call is compiled."""
+    """The functions of a job, from their sources, which are checked when the first call is compiled."""
 
     def __init__(self, sources: Mapping[str, str]) -> None:
         """Raises `WrongFunction` for two names that differ in case only."""
         self._sources = sources
         self._names: dict[str, str] = {}
         for name in sources:
-            if other := self._names.get(name.upper()):
+            other = self._names.setdefault(f"{UDF}{name}".upper(), name)
+            if other != name:
                 raise WrongFunction(name, f"there is also {other}, and names of functions ignore case")
-            self._names[name.upper()] = name
         self._engine: JavaScript | None = None
 
     def __contains__(self, function: str) -> bool:
         """Tell whether there is a function for a call's name, as UDF.X."""
-        return function.startswith(UDF) and function.removeprefix(UDF) in self._names
+        return function in self._names
 
     def bind(self, function: str, operands: Sequence[Evaluate]) -> Evaluate:
         """Return what calls a function that there is. Raises `WrongFunction`; what it returns raises `RowError`."""
-        name = self._names[function.removeprefix(UDF)]
+        name = self._names[function]
         if self._engine is None:
             self._engine = JavaScript(self._sources)
         call = self._engine.call
 
         def evaluate(row: Row) -> Any:
             try:
-                arguments = _encode([_ARRAY, *[_given(operand(row)) for operand in operands]])
-                return _taken(_decode(call(name, arguments)))
+                arguments = msgspec.json.encode([_ARRAY, *[_given(operand(row)) for operand in operands]])
+                return _taken(msgspec.json.decode(call(name, arguments)))
             except FunctionError as exc:
                 raise RowError(f"{UDF}{name}: {exc}") from None
             except (UnicodeError, msgspec.DecodeError):

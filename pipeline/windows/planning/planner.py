@@ -25,7 +25,7 @@ def plan(
 ) -> Plan:
     """Make the graph. `references` are the names that stand for reference data, `functions` the sources of UDF.name.
 
-    If the query calls such functions, their process is started, and lives as long as the plan. Raises `QueryError`, and
+    Functions that the query calls run in a process of their own, which ends with the plan. Raises `QueryError`, and
     `WrongFunction` for one that can't be used.
     """
     known = UserFunctions(functions)

@@ -265,7 +265,7 @@ def test_a_webhook_s_secrets_are_never_shown(client: ServiceClient) -> None:
         "headers": {"Authorization": "(hidden)"},
     }
     assert seen.json["deliveries"] == [
-        {"output": "PerMinute", "waiting": 0, "delivered": 0, "stopped": False, "error": None}
+        {"output": "PerMinute", "waiting": 0, "delivered": 0, "stopped": False, "error": None, "left_out": 0}
     ]
 
 
@@ -441,3 +441,44 @@ def test_the_faults_of_a_job_are_shown_with_their_events(
     assert (example["hub"], example["partition"], example["body"]) == ("events", 0, "<p>")
     assert client.get(f"/hubs/events/partitions/0/events?after={example['offset']}").json["events"] == []
     assert client.get("/jobs/none/faults").status_code == 404
+
+
+def test_a_job_with_functions_of_its_own(client: ServiceClient, registry: JobRegistry, work: Work) -> None:
+    pytest.importorskip("quickjs", reason="the extra is not installed: pip install '.[javascript]'")
+    body = {
+        "query": "SELECT UDF.twice(n) AS n INTO PerMinute FROM Input",
+        "inputs": {"Input": {"hub": "events"}},
+        "outputs": BODY["outputs"],
+        "functions": {"twice": "function main(x) { return 2 * x }"},
+    }
+    assert client.put("/jobs/twice", json=body).status_code == 201
+    work()
+    registry.hubs["events"].append([Event(b'{"n": 21}'), Event(b'{"n": 9007199254740993}')])
+    work()
+
+    found = client.get("/jobs/twice").json
+    assert found["definition"]["functions"] == body["functions"]
+    assert [row["row"] for row in client.get("/outputs/PerMinute").json["rows"]] == [{"n": 42}]
+
+    version = registry.redis.hget("job:twice", "version")
+    client.put("/jobs/twice", json={**body, "functions": {"twice": "function main(x) { return x + x }"}})
+    work()
+    assert registry.redis.hget("job:twice", "version") != version
+
+
+@pytest.mark.parametrize(
+    ("functions", "detail"),
+    [
+        ({"twice": "function main(x) {\n return 2 x }"}, 'detail":"SyntaxError: expecting '),
+        ({"other": "x => x"}, "there is no function UDF.TWICE: its source belongs in functions/"),
+        ({"twice": 5}, "Expected `str`, got `int`"),
+    ],
+)
+def test_functions_that_are_wrong_change_nothing(client: ServiceClient, functions: Any, detail: str) -> None:
+    pytest.importorskip("quickjs", reason="the extra is not installed: pip install '.[javascript]'")
+    body = {**BODY, "query": "SELECT UDF.twice(n) AS n INTO PerMinute FROM Input", "functions": functions}
+    answer = client.put("/jobs/twice", json=body)
+
+    assert answer.status_code == 422
+    assert detail in answer.text
+    assert client.get("/jobs/twice").status_code == 404

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -152,6 +155,22 @@ def test_the_name_of_an_input_is_its_row_as_on_microsoft_s_page() -> None:
 
     assert rows == ['{"a":1,"b":{"c":[2]}}', "5", "null"]
     assert not faults
+
+
+def test_the_process_of_a_plan_ends_with_it_and_explaining_a_query_starts_none() -> None:
+    def children() -> int:
+        return len(Path(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children").read_text().split())
+
+    gc.collect()  # those of other tests
+    before = children()
+    made = plan(parse("SELECT UDF.same(v) AS x FROM Input"), functions=SAME)
+    assert children() == before
+    engine = Engine(made, Faults("test", Counter()))
+    engine.feed(0, rows_of(made, 0, [(1, {"v": 1})]))
+    assert children() == before + 1
+    del made, engine
+    gc.collect()
+    assert children() == before
 
 
 def test_names_that_differ_in_case_only_are_refused() -> None:

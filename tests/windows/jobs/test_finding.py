@@ -72,6 +72,22 @@ def test_jobs_come_change_and_go(registry: JobRegistry, tmp_path: Path) -> None:
     assert finder.jobs() == [changed]
 
 
+def test_a_function_that_changes_changes_its_job(registry: JobRegistry, tmp_path: Path) -> None:
+    pytest.importorskip("quickjs", reason="the extra is not installed: pip install '.[javascript]'")
+    (tmp_path / "one" / "functions").mkdir(parents=True)
+    source = tmp_path / "one" / "functions" / "same.js"
+    source.write_text("x => x")
+    write_job(tmp_path / "one", "SELECT UDF.same(n) AS n INTO A FROM Input", TOML, "A")
+    finder = JobFinder(registry, tmp_path)
+    (one,) = finder.jobs()
+    assert finder.jobs() == [one]
+
+    source.write_text("x => x + 1")
+    (changed,) = finder.jobs()
+    assert changed is not one
+    assert changed.opened.version != one.opened.version
+
+
 def broken_query(folder: Path, registry: JobRegistry) -> Callable[[], object]:
     write_job(folder, "SELECT nope( FROM", TOML)
     return lambda: write_job(folder, QUERY.format("Out"), TOML)
