@@ -44,6 +44,7 @@ import heapq
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from ..language.ticks import BEGINNING
@@ -119,9 +120,12 @@ class Panes:
         return self._slices.first_end(self._open[0]) if self._open else None
 
     def advance(self, to: int) -> Iterator[Row]:
+        return chain.from_iterable(self._windows(to))
+
+    def _windows(self, to: int) -> Iterator[Iterator[Row]]:
         while (end := self.due()) is not None and end <= to:
             self._pass(end)
-            yield from self._rows(end)
+            yield self._rows(end)
             self._closed = end
             self._drop(end)
         self._closed = max(self._closed, to)
@@ -201,8 +205,9 @@ class Panes:
 
     def _rows(self, end: int) -> Iterator[Row]:
         """Yield the rows of the window that ends there, sorted by group."""
-        for groups, values, partials in self._totals.totals():
-            yield from rows_of_columns(end, groups, values, partials, self._aggregates, self._faults)
+        return chain.from_iterable(
+            rows_of_columns(end, *columns, self._aggregates, self._faults) for columns in self._totals.totals()
+        )
 
 
 class PartialPanes(Panes):
