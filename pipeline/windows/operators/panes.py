@@ -1,9 +1,9 @@
 """Hopping and tumbling windows from panes (Li, Maier, Tufte, Papadimos, Tucker: SIGMOD Record 34(1), 2005).
 
 Theory of operation. Time is cut into slices at every border of a window (slices.py), so that a window is a whole number
-of slices. A pane has the partial results of a slice, by group. A row is added to one pane, whatever the number of
-windows that it is in. So neither a row nor a group's pane costs more for a longer duration or a shorter hop; only the
-rows of output, one for each group and window, do.
+of slices. A pane (pane.py) has the partial results of a slice, by group. A row is added to one pane, whatever the
+number of windows that it is in. So neither a row nor a group's pane costs more for a longer duration or a shorter hop;
+only the rows of output, one for each group and window, do.
 
 A pane goes through three states:
 
@@ -33,9 +33,9 @@ When the work is divided between two stages, `PartialPanes` gives each pane once
 no totals: its panes are open until they are given, so that no snapshot has one that ends before its `closed`.
 `MergedPanes` is fed such panes instead of rows, several for one slice, each with its end as its time.
 
-Change together: the columns of a partial row, in `PartialPanes.advance` and `MergedPanes.feed`; the fields, in
-`snapshot` and `_load`, and `FORMAT` in jobs/opening.py; the classes of panes, and `_OPERATORS` in windowing.py, where
-`can_be_partial` decides which windows may be divided.
+Change together: the columns of a partial row, in `PartialPanes.advance`, `MergedPanes.feed`, and `_weight` in
+engine/engine.py; the bytes of a pane in pane.py, and `FORMAT` in jobs/opening.py; the classes of panes, and
+`_OPERATORS` in windowing.py, where `can_be_partial` decides which windows may be divided.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _ROW = 100  # groups of a partial row
 class Panes:
     """An operator. Gives Row((*keys, *results), the window's end, the group).
 
-    Fields: END:0, END:1 ... for the pane that ends at END, each a list of (key values, partials).
+    Fields: END:0, END:1 ... for the pane that ends at END, each a part of it (`Pane.packed`).
     """
 
     def __init__(
