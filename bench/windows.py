@@ -295,7 +295,7 @@ def main(as_json: bool, quick: bool, revision: str | None) -> None:
     missing = [name for name in ("bytewax", "pathway") if not find_spec(name)]
     notes = ["CPU time of one process each", *[f"left out: {name}, which is not installed" for name in missing]]
     references = ["bytewax", "bytewax, one batch", "bytewax, one batch, from JSON", "pathway", "2 hops"]
-    of_revision = [f"{name}, {revision}" for name in ("wz", "2 hops")] if revision else []
+    of_revision = [f"wz, {revision}", f"wz, {revision}, from JSON", f"2 hops, {revision}"] if revision else []
     report(rows, references + of_revision, notes, as_json=as_json)
 
 
