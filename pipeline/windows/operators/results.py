@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 from ..language.values import RowError
@@ -41,7 +41,7 @@ def rows_of_columns(
     aggregates: Sequence[Aggregate],
     faults: Faults,
 ) -> Iterator[Row]:
-    """Yield the same of columns: `values` has one for each key, `partials` one for each aggregate."""
+    """Return the same of columns: `values` has one for each key, `partials` one for each aggregate."""
 
     def work(places: Sequence[int]) -> list[Row]:
         def of(column: Sequence[Any]) -> Sequence[Any]:
@@ -51,5 +51,4 @@ def rows_of_columns(
         rows = zip(*map(of, values), *results, strict=True) if values or results else repeat(())
         return list(map(Row, rows, repeat(end, len(places)), of(groups)))
 
-    for rows in by_halves(work, range(len(groups)), lambda exc, place: faults.report(ROW, exc)):
-        yield from rows
+    return chain.from_iterable(by_halves(work, range(len(groups)), lambda exc, place: faults.report(ROW, exc)))

@@ -37,12 +37,6 @@ class Sum(Aggregate):
     def add(self, partial: Any, item: Any) -> Any:
         return add(partial, item)
 
-    def fold(self, column: list[Any], places: Iterable[int], added: Iterable[Any]) -> None:
-        for place, item in zip(places, added, strict=True):
-            if item is not None:
-                total = column[place]
-                column[place] = total + item if type(total) is int is type(item) else add(total, item)
-
     def combine(self, left: Any, right: Any) -> Any:
         return combine(left, right)
 
