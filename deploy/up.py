@@ -14,7 +14,7 @@ import click
 
 from pipeline.errors import PipelineError
 from pipeline.hub.namespace import Hubs
-from pipeline.settings import Settings, can_run_jobs
+from pipeline.settings import Settings
 from pipeline.settings.local import STATE
 from pipeline.store.client import RedisUnavailable, check_server, redis_client
 
@@ -179,8 +179,7 @@ def child_environ(workers: int, state: Path, run_dir: Path) -> dict[str, str]:
         }
     if not given_by():
         environ["WZ_CONNECTION_STRING_FILE"] = str(state / "connection-string")
-    may_add_jobs = "WZ_JOBS" not in os.environ and can_run_jobs(os.environ)
-    if may_add_jobs and (jobs := DEPLOY.parent / "jobs").is_dir():
+    if "WZ_JOBS" not in os.environ and (jobs := DEPLOY.parent / "jobs").is_dir():
         environ["WZ_JOBS"] = str(jobs)
     return environ
 

@@ -109,6 +109,7 @@ def command(port: int, folder: Path, more: Mapping[str, object] = {}) -> list[ob
         "bind": "127.0.0.1",
         "cluster-enabled": "yes",
         "cluster-config-file": f"nodes-{port}.conf",
+        "appendfilename": f"node-{port}.aof",
         "save": "",
         "dir": folder,
         **{name.replace("_", "-"): value for name, value in more.items()},

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.hub.description import Defaults, declared_hubs
-from pipeline.settings import Settings, can_run_jobs
+from pipeline.settings import Settings
 
 from .stack import ROOT
 
@@ -168,7 +168,6 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path, name: str, mode: 
             "WZ_HUBS_CLUSTER: address 2: the address does not begin with a scheme",
             id="no address",
         ),
-        pytest.param({"WZ_HUBS_CLUSTER": "redis://a", "WZ_JOBS": "jobs"}, "WZ_JOBS: .*cluster", id="jobs on a cluster"),
         pytest.param({"WZ_MAX_DEAD_LETTERS": "0"}, "WZ_MAX_DEAD_LETTERS: '0': write a number", id="no dead letters"),
         pytest.param(
             {"WZ_BOARDS_CLUSTER": "redis://a,b:1"},
@@ -211,10 +210,6 @@ def test_how_long_events_are_remembered(text: str, seconds: int) -> None:
     assert Settings.from_environ({**BASE, "WZ_REMEMBER_EVENTS": text}).remember_events == seconds
 
 
-@pytest.mark.parametrize(
-    ("variables", "can"), [({}, True), ({"WZ_HUBS_CLUSTER": ""}, True), ({"WZ_HUBS_CLUSTER": "redis://a"}, False)]
-)
-def test_jobs_can_run_unless_the_hubs_are_on_a_cluster(variables: dict[str, str], can: bool, tmp_path: Path) -> None:
-    assert can_run_jobs(variables) is can
-    if can:
-        assert Settings.from_environ({**BASE, **variables, "WZ_JOBS": str(tmp_path)}).jobs == tmp_path
+def test_jobs_may_run_with_hubs_on_a_cluster(tmp_path: Path) -> None:
+    settings = Settings.from_environ({**BASE, "WZ_HUBS_CLUSTER": "redis://a", "WZ_JOBS": str(tmp_path)})
+    assert (settings.jobs, settings.hubs_cluster) == (tmp_path, ("redis://a",))

@@ -140,7 +140,7 @@ def _stores(its: Services) -> dict[str, Any]:
         relays = {name: one.partitions for name, one in all_of_it.hubs.items()}
         found["servers"] = all_of_it.servers
         found["is_worked"] = all_of_it.is_worked
-        found["workers"] = workers(its.redis, relays, list(all_of_it.jobs))
+        found["workers"] = workers(its.hubs.redis, relays, list(all_of_it.jobs))
         states = {id(client): store_state(client) for client in its.stores.distinct_clients}
         found["states"] = {name: states[id(client)] for name, client in its.stores.clients.items()}
     except OUTAGES as exc:

@@ -41,14 +41,14 @@ class Rows(msgspec.Struct):
 @blueprint.get("")
 def outputs(request: Request) -> Outputs:
     """List the outputs that can be read, with the jobs that write them."""
-    return Outputs(list_outputs(services(request).redis))
+    return Outputs(list_outputs(services(request).hubs.redis))
 
 
 @blueprint.get("/<name>")
 @operation(responses={404: NO_OUTPUT})
 def rows(request: Request, name: OutputName, query: Page) -> Rows:
     """Read rows, oldest first."""
-    page = StreamOutput(services(request).redis, name).read(query.after, query.limit)
+    page = StreamOutput(services(request).hubs.redis, name).read(query.after, query.limit)
     return Rows(name, page, next=page[-1].id if page else query.after)
 
 
@@ -69,7 +69,7 @@ def tail(request: Request, name: OutputName, query: TailQuery) -> Response:
     kept. The stream ends after five minutes, or when its token does or the process stops: then the client connects
     again.
     """
-    output = StreamOutput(services(request).redis, name)
+    output = StreamOutput(services(request).hubs.redis, name)
     after = begin_after(request, query.after)
     latest = output.latest()  # which also checks that there is such an output
     after = latest if after == "@latest" else after
@@ -84,7 +84,7 @@ def tail(request: Request, name: OutputName, query: TailQuery) -> Response:
 @operation(responses={204: "the output is gone", 404: NO_OUTPUT, 409: "a job writes to it: delete the job first"})
 def delete_output(request: Request, name: OutputName) -> Response:
     """Delete the output of a job that was deleted."""
-    StreamOutput(services(request).redis, name).delete()
+    StreamOutput(services(request).hubs.redis, name).delete()
     return Response(status=204)
 
 

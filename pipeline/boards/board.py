@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 from msgspec import UNSET, UnsetType, structs
 
 from ..errors import InvalidValue
-from ..store import Pipeline, Redis
+from ..store import Pipeline
 from . import bulk, check, configure, directory, features, giving, lifecycle, rebuild, transfer, trim
 from .answers import Added, BoardSettings, Summary, Written
 from .bulk import BulkChange, Outcome
@@ -166,19 +166,16 @@ class Board(View):
         return bulk.apply(self.shards, changes, remember_ms=self.remember_ms, expires=self.expires)
 
     def queue_update(self, pipe: Pipeline, op: Op, member: str, value: Decimal) -> None:
-        """Put a change into a transaction of the caller's, on a board of one shard.
+        """Put a change into a transaction of the caller's, on the node that has the member's shard.
 
         Raises `InvalidValue` at once. The reply is [code, score]. It is an error, and nothing is changed, if the board
         is stale or if its places have changed since this process first wrote to it.
         """
-        client = self.shards.client
-        if not isinstance(client, Redis) or len(self.shards) > 1:
-            raise InvalidValue(f"the board {self.name!r} is not where the transaction is", field="board")
         if not self.shards.knows_form:
             self.shards.load_form()
         form = self.shards.form
         change = Change(op, checked_member(member), to_units(value, "score", form.places))
-        self.shards[0].queue_update(client, pipe, form, change, self.expires)
+        self.shards.of(member).queue_update(pipe, form, change, self.expires)
 
     # -- features and segments -----------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 
 from ..settings import Settings
@@ -52,9 +53,11 @@ class Boards:
 
     def __getitem__(self, name: str) -> Board:
         """Return the board, which may be empty. Sends nothing to Redis. Raises `InvalidValue` for an invalid name."""
-        if "@" not in name:
-            return self._board(name, 0)
-        return self._board(*resolve(name, machine_now()))
+        return self.at(name, machine_now()) if "@" in name else self._board(name, 0)
+
+    def at(self, name: str, moment: datetime) -> Board:
+        """Return the board that a name is of at another time than now, UTC."""
+        return self._board(*resolve(name, moment))
 
     def _make(self, name: str, expires: int) -> Board:
         return Board(Shards(self.client, name, self.shards), remember=self.remember, expires=expires)
@@ -117,7 +120,7 @@ class Boards:
 
     def are_in(self, client: Redis) -> bool:
         """Say whether a transaction of this client can write to these boards."""
-        return self.client is client and self.shards == 1
+        return self.client is client and self.shards == 1 and isinstance(client, Redis)
 
 
 def _standing_or_none(board: Board, member: str) -> Standing | None:

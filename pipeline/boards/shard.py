@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from ..errors import InvalidValue, PipelineError
 from ..store import Pipeline, Redis, ResponseError
@@ -73,11 +73,11 @@ class Shard:
             made += update((self,), ((form, expires),), some, remember_ms=remember_ms, ranks=ranks)
         return made
 
-    def queue_update(self, client: Redis, pipe: Pipeline, form: Form, change: Change, expires: int) -> None:
+    def queue_update(self, pipe: Pipeline, form: Form, change: Change, expires: int) -> None:
         """Put a change into the caller's transaction, for any form with these places. Its reply is [code, score]."""
         args = update_args([(form, expires)], [change], 0, False)
         args[3] = -1 - form.places
-        UPDATE.queue(client, pipe, self.keys, args)
+        UPDATE.queue(cast("Redis", self.client), pipe, self.keys, args)
 
 
 def update(

@@ -25,7 +25,7 @@ _HEAD = ("job", "state", "watermark", "lag", "rows", "faults")
 _TASK_HEAD = ("task", "watermark", "rows", "faults")
 _WAITING_HEAD = ("in a window of", "that ends", "rows by", "events", "groups")
 _FAULT_HEAD = ("fault", "last", "why")
-_DELIVERY_HEAD = ("delivery to", "waiting", "delivered")
+_DELIVERY_HEAD = ("delivery to", "waiting", "delivered", "left out")
 _TEXT = {0, 1, 2}
 
 
@@ -225,7 +225,10 @@ class _Seen:
         yield from terminal.columns([_TASK_HEAD, *rows], {0, 1, 2, 3})
         if self.deliveries:
             yield ""
-            counts = [(one.output, f"{one.waiting:,}", f"{one.delivered:,}") for one in self.deliveries]
+            counts = [
+                (one.output, *(f"{count:,}" for count in (one.waiting, one.delivered, one.left_out)))
+                for one in self.deliveries
+            ]
             yield from terminal.columns([_DELIVERY_HEAD, *counts], {0})
 
 

@@ -32,6 +32,7 @@ from ..store.outage_log import outages
 from ..store.pace import FIRST_WAIT, MAX_START_WAIT, Pace
 from ..windows.jobs.finding import JobFinder
 from ..windows.jobs.registry import JobRegistry
+from ..windows.jobs.upgrade import rename_keys
 from ..work.board_tasks import board_work
 from ..work.runner import TaskRunner
 from ..work.tasks import Tasks
@@ -69,6 +70,7 @@ def worker() -> None:
     if settings.upstream is None:
         until_there(lambda: _warn_of_lost_relays(hubs))
     registry = JobRegistry(client, hubs, boards)
+    until_there(lambda: rename_keys(registry))
     jobs = JobFinder(registry, settings.jobs)
 
     def attach() -> None:

@@ -27,7 +27,7 @@ class History:
     def __init__(self, hubs: Hubs, jobs: JobRegistry) -> None:
         self.hubs = hubs
         self.jobs = jobs
-        self.lease = Lease(jobs.redis, HISTORY_LEASE.pattern, HISTORY_TTL)
+        self.lease = Lease(jobs.server, HISTORY_LEASE.pattern, HISTORY_TTL)
         self._next = 0.0  # time.monotonic()
 
     def step(self) -> int:
@@ -38,14 +38,14 @@ class History:
         if not self.lease.hold():
             self._next = now + _LOOK
             return 0
-        keep(self.jobs.redis, self.samples())
+        keep(self.jobs.server, self.samples())
         self._next = now + PERIOD
         return 0
 
     def samples(self) -> dict[str, Sample]:
         """Count now: a sample of each hub and job, by subject."""
         hubs, jobs = list(self.hubs.values()), self.jobs.all()
-        at_ms = clock_ms(self.jobs.redis)
+        at_ms = clock_ms(self.jobs.server)
         logs, progress = runtimes(hubs), self.jobs.progress_of(jobs)
         its_jobs = [(jobs[name], progress[name]) for name in jobs]
         found = {hub_subject(hub.name): of_hub(hub.name, log, its_jobs) for hub, log in zip(hubs, logs, strict=True)}

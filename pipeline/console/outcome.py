@@ -20,6 +20,7 @@ from ..hub import StoredEvent
 from ..hub.browse import backwards
 from ..hub.log import Hub
 from ..store import Redis
+from ..windows.engine.bodies import is_text
 from ..windows.engine.engine import Engine, ExchangeRow, OutputRow
 from ..windows.engine.event_times import EARLY_TOLERANCE
 from ..windows.engine.input_rows import EventReader, InputRows
@@ -151,9 +152,9 @@ def outcome(name: str, definition: Definition, hub: Hub, stored: StoredEvent, cl
 def _of_input(
     found: Outcome, plan: Plan, config: JobConfig, name: str, hub: Hub, stored: StoredEvent, faults: _Told
 ) -> None:
-    settings = config.events(name)
-    inputs = InputRows(plan.streams, name, config.policies, faults, is_text=settings.is_text)
-    reader = EventReader(plan.names, settings.read_body, keeps_events=plan.reads_metadata)
+    read = config.events(name).read_body
+    inputs = InputRows(plan.streams, name, config.policies, faults, is_text=is_text(read))
+    reader = EventReader(plan.names, read, keeps_events=plan.reads_metadata)
     processed = from_unix_ms(stored.enqueued_ms)
     if any(stream.timestamp for stream in plan.streams if stream.input == name):
         faults.silent = True

@@ -79,7 +79,7 @@ def overview(
 
     Six round trips, however many hubs and jobs there are, and one for each server.
     """
-    with jobs.redis.pipeline(transaction=False) as pipe:
+    with jobs.server.pipeline(transaction=False) as pipe:
         pipe.time()
         pipe.exists(HISTORY_LEASE.pattern)
         now, worked = cast("tuple[tuple[int, int], int]", pipe.execute())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import cast
 
-from ..store import Pipeline, while_full
+from ..store import while_full
 from ..store.lease import Lease
+from ..store.offsets import order
 from .keys import LEASE_TTL
 from .log import Hub
 
@@ -14,7 +16,8 @@ class ConsumerGroup:
     """One reader of a hub, known by its name; its offset in each partition is kept, and one process reads at a time.
 
     Redis's own consumer groups give entries to any reader that asks, which breaks the order of a key, and keep a list
-    of pending entries; here an offset is committed together with the results of the events (`commit`).
+    of pending entries; here each partition has an offset. A window job keeps its place with its results, and moves the
+    offset after it.
 
     Redis keys: `offsets`, `attached`, `lease`; see keys.py.
     """
@@ -33,9 +36,21 @@ class ConsumerGroup:
         stored = self.hub.redis.hget(self.hub.keys[self.hub.checked_partition(partition)].offsets, self.name)
         return None if stored is None else cast("bytes", stored).decode()
 
-    def commit(self, pipe: Pipeline, partition: int, offset: str) -> None:
-        """Put the new offset into the caller's transaction."""
-        pipe.hset(self.hub.keys[partition].offsets, self.name, offset)
+    def keep_from(self, partition: int, offset: str) -> str:
+        """Have the hub also keep the events after `offset`. Returns what is stored then: this, or a lesser one."""
+        stored = self.stored_offset(partition)
+        if stored is not None and order(stored) <= order(offset):
+            return stored
+        self.store(partition, offset)
+        return offset
+
+    def move(self, partition: int, before: str | None, offset: str) -> None:
+        """Store an offset, if the stored one is still `before`."""
+        if before is None:
+            self.store(partition, offset)
+        elif before != offset:
+            key = self.hub.keys[partition].offsets
+            while_full.replace(self.hub.redis, key, self.name, before.encode(), offset.encode())
 
     def store(self, partition: int, offset: str | None) -> bool:
         """Store an offset, or delete it with None; returns whether there was one. Raises `UnknownPartition`."""
@@ -60,3 +75,13 @@ class ConsumerGroup:
             for partition in range(self.hub.partitions):
                 pipe.srem(self.hub.keys[partition].attached, self.name)
             pipe.execute()
+
+
+def least_offsets(found: Iterable[tuple[ConsumerGroup, int, str]]) -> Sequence[tuple[ConsumerGroup, int, str]]:
+    """Return one offset for each partition of each group, the least: a group may be that of several inputs of a job."""
+    least: dict[tuple[str, str, int], tuple[ConsumerGroup, int, str]] = {}
+    for group, partition, offset in found:
+        which = (group.hub.name, group.name, partition)
+        if which not in least or order(offset) < order(least[which][2]):
+            least[which] = (group, partition, offset)
+    return list(least.values())

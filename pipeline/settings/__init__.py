@@ -47,12 +47,6 @@ DEFAULT_PARTITIONS = 4
 #: help. It is gunicorn's own for an app that failed to load; deploy/systemd has it, too.
 WRONG_SETTINGS = 4
 
-#: Why a window job is refused on a Redis Cluster; `can_run_jobs` says whether the hubs are on one.
-NO_JOBS_ON_A_CLUSTER = (
-    "a window job can't run on a Redis Cluster: it commits the results of all partitions in one transaction, whose "
-    "keys on a cluster must all be of one slot"
-)
-
 _CLUSTER_SHARDS = 8  # of a board on a cluster, unless WZ_BOARD_SHARDS says otherwise
 
 
@@ -180,8 +174,8 @@ class Settings:
         "WZ_HUBS_CLUSTER",
         NODES,
         "",
-        "Some nodes of the Redis Cluster for the hubs and the access rules; password and options are those of the "
-        "first. Not with WZ_JOBS, whose transactions span partitions. Unset: WZ_REDIS_URL has them.",
+        "Some nodes of the Redis Cluster for the hubs, the access rules and the window jobs; password and options are "
+        "those of the first. Unset: WZ_REDIS_URL has them.",
     )
     hubs_replicas: int = setting(
         "WZ_HUBS_REPLICAS",
@@ -258,16 +252,9 @@ class Settings:
             raise InvalidSetting(
                 "WZ_CONNECTION_STRING", "has a signature in place of the key, with which tokens are signed and checked"
             )
-        if values["jobs"] and not can_run_jobs(environ):
-            raise InvalidSetting("WZ_JOBS", f"{NO_JOBS_ON_A_CLUSTER}; unset it, or WZ_HUBS_CLUSTER")
         if values["boards_cluster"] and not environ.get("WZ_BOARD_SHARDS"):
             values["board_shards"] = _CLUSTER_SHARDS
         return cls(**values)
-
-
-def can_run_jobs(environ: Mapping[str, str]) -> bool:
-    """Return whether a service with these variables can run window jobs; `NO_JOBS_ON_A_CLUSTER` says why not."""
-    return not environ.get("WZ_HUBS_CLUSTER")
 
 
 #: Every row, in the order of the fields.

@@ -12,6 +12,7 @@ from redis.cluster import RedisCluster
 from redis.exceptions import AskError, NoScriptError, OutOfMemoryError
 
 from .refusals import OUTAGES
+from .transaction import transaction
 
 __all__ = [
     "OUTAGES",
@@ -26,6 +27,7 @@ __all__ = [
     "ResponseError",
     "TimeoutError",
     "WatchError",
+    "transaction",
 ]
 
 #: Redis can't be reached, or has not answered in time.

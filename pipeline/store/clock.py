@@ -10,10 +10,12 @@ with `time.monotonic()`. The linter refuses every other clock; pyproject.toml li
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from redis import Redis
+from redis.client import Pipeline
+from redis.cluster import RedisCluster
 
 
 def clock_ms(client: Redis) -> int:
@@ -25,6 +27,20 @@ def reply_ms(reply: Sequence[int]) -> int:
     """Return the reply of TIME in a pipeline, seconds and microseconds, as ms since the Unix epoch."""
     seconds, microseconds = reply
     return seconds * 1000 + microseconds // 1000
+
+
+def queue_times(client: Redis, pipe: Pipeline, keys: Iterable[str]) -> int:
+    """Ask for the time; on a cluster each node that has one of the keys, since each has a clock of its own.
+
+    Returns how many replies of TIME come.
+    """
+    if not isinstance(client, RedisCluster):
+        pipe.time()
+        return 1
+    nodes = {client.get_node_from_key(key) for key in keys}
+    for node in nodes:
+        pipe.execute_command("TIME", target_nodes=node)
+    return len(nodes)
 
 
 def machine_time() -> float:

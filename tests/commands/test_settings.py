@@ -221,7 +221,6 @@ def test_what_is_wrong_is_told_and_the_rest_is_shown() -> None:
 @pytest.mark.parametrize(
     ("environ", "message"),
     [
-        pytest.param({"WZ_JOBS": ".", "WZ_HUBS_CLUSTER": "redis://a"}, "WZ_JOBS: a window job", id="not together"),
         pytest.param({"WZ_HUBS": "boards:4"}, "WZ_HUBS: 'boards' is a path", id="a name that no hub may have"),
         pytest.param({"WZ_RETENTION": "91d"}, "WZ_RETENTION: '91d': events are kept", id="longer than a hub keeps"),
         pytest.param(

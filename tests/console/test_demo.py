@@ -107,7 +107,7 @@ def test_it_touches_nothing_that_it_has_not_made(demo: Demo) -> None:
     with pytest.raises(DemoPlays):
         demo.begin()
     demo.delete()
-    demo.redis.delete("hubs:deleted", "jobs:deleted")  # what workers forget after some seconds
+    demo.redis.delete("hubs:deleted", "{jobs}:deleted")  # what workers forget after some seconds
     assert contents(demo.redis) == before
     with pytest.raises(NoDemo):
         demo.delete()

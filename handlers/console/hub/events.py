@@ -139,7 +139,7 @@ def story(
     its_status = partitions[stored.partition]
     jobs = [reader for reader in its_readers if reader.kind == "job"]
     traceparent = traceparent_of(stored.event)
-    redis = services(request).redis
+    redis = services(request).hubs.redis
     return Story(
         stored=stored,
         trace=None if traceparent is None else trace_id(traceparent),

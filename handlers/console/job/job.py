@@ -132,7 +132,7 @@ def _figures(request: Request, registry: JobRegistry, name: str, prepared: Prepa
     status = progress.status
     outputs = [] if prepared is None else list(prepared.config.outputs)
     config = None if prepared is None else prepared.config
-    samples = history(registry.redis, job_subject(name))
+    samples = history(registry.server, job_subject(name))
     chosen = request.args.get("output") or first_stream(config)
     readable = chosen if may.may(Right.LISTEN, "outputs", chosen) else ""
     rows, is_stream = newest_rows(registry, readable, request.args.get("before"))

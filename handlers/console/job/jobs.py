@@ -50,7 +50,7 @@ def jobs(request: Request) -> Response:
     registry = services(request).jobs
     records = registry.all()
     progress = registry.progress_of(records)
-    samples = histories(registry.redis, map(job_subject, records), MINUTE) if records else []
+    samples = histories(registry.server, map(job_subject, records), MINUTE) if records else []
     rows = [
         Row(name, record, progress[name], rows_a_minute(its))
         for (name, record), its in zip(records.items(), samples, strict=True)

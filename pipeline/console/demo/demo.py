@@ -117,7 +117,7 @@ class Demo:
         self.hubs = hubs
         self.jobs = jobs
         self.boards = boards
-        self.redis = jobs.redis
+        self.redis = jobs.server
         self.lease = Lease(self.redis, DEMO_LEASE.pattern)
 
     def progress(self) -> Progress | None:
@@ -223,7 +223,7 @@ class Demo:
             raise DemoTaken("hub", NAME)
         if NAME in self.jobs.all():
             raise DemoTaken("job", NAME)
-        if any(output.name == ROWS for output in list_outputs(self.redis)):
+        if any(output.name == ROWS for output in list_outputs(self.hubs.redis)):
             raise DemoTaken("output", ROWS)
         if self.boards.listed([NAME]):
             raise DemoTaken("board", NAME)
@@ -233,7 +233,7 @@ class Demo:
         with suppress(UnknownJob):
             self.jobs.delete(NAME)
         with suppress(UnknownOutput):
-            StreamOutput(self.redis, ROWS).delete()
+            StreamOutput(self.hubs.redis, ROWS).delete()
         with suppress(UnknownBoard):
             self.boards[NAME].delete()
         with suppress(UnknownHub):

@@ -38,6 +38,11 @@ def read_body(format: Format, delimiter: Delimiter) -> ReadBody:
     return json_records if format == "json" else partial(_csv_records, delimiter=delimiter)
 
 
+def is_text(read: ReadBody) -> bool:
+    """Return whether all values of the records that `read` gives are text: those of CSV."""
+    return read is not json_records
+
+
 def json_records(body: bytes) -> list[Record]:
     """Return the records of a body: a JSON object, an array of objects, or several objects, one a line.
 

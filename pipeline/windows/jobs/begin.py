@@ -22,7 +22,8 @@ of all tasks: then rows may be written again, but are not lost.
 
 Two workers may begin a job at once, and one may die while it does. So there are two steps, each of which may be
 repeated. First `_fence`: after it no task of another version can commit, since its count of commits differs from the
-stored one. Then one transaction saves all checkpoints, while `keys.job` is watched.
+stored one. Then one transaction saves all checkpoints, while `keys.job` is watched. The hubs may be in other slots of a
+cluster: before that transaction they are told to keep what this version needs as well, and after it no more than that.
 
 Change together: the meaning of a checkpoint (state.py, recovery.py), the version (`_version` in opening.py), and this
 file.
@@ -31,15 +32,16 @@ file.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
 import msgspec
 
+from ...hub.consumer_group import ConsumerGroup, least_offsets
 from ...hub.runtime import runtime
-from ...store import Pipeline, Redis, WatchError, while_full
+from ...store import Pipeline, Redis, WatchError, transaction, while_full
 from ...store.offsets import order
 from ..engine.event_times import EARLY_TOLERANCE
 from ..language.ticks import BEGINNING, from_unix_ms, isoformat, parse, to_unix_ms
@@ -79,13 +81,14 @@ def begin(opened: OpenedJob, start: str, restart: Restart = NEVER) -> None:
         opened, start, restart, _status(opened, client)
     ):  # not Redis.transaction: after another version's fence, ours must come again
         _fence(opened)
-        with client.pipeline() as pipe:
+        with transaction(client, opened.key) as pipe:
             pipe.watch(opened.key)  # type: ignore[no-untyped-call]
             read = _status(opened, pipe)
             if _is_begun(opened, start, restart, read):
                 return
             is_new, number = _is_new(restart, read), max(restart.number, int(read["restarts"] or 0))
             fresh = _Beginning(opened, start, _checkpoints(opened), restart.start if is_new else LAST)
+            kept = [group.keep_from(partition, offset) for group, partition, offset in fresh.offsets()]
             tasks = msgspec.json.encode(opened.tasks)
             pipe.multi()
             fresh.queue(pipe)
@@ -94,6 +97,8 @@ def begin(opened: OpenedJob, start: str, restart: Restart = NEVER) -> None:
                 while_full.execute(client, pipe, opened.key, read)
             except WatchError:
                 continue
+        for before, (group, partition, offset) in zip(kept, fresh.offsets(), strict=True):
+            group.move(partition, before, offset)
         logger.info("job %s begins %s", opened.name, fresh)
 
 
@@ -120,7 +125,7 @@ def _checkpoints(opened: OpenedJob) -> dict[str, Progress]:
 def _fence(opened: OpenedJob) -> None:
     """Prevent all tasks of other versions from committing, and mark the job as not ready for this version yet."""
     checkpoints = _checkpoints(opened)
-    with opened.client.pipeline() as pipe:
+    with transaction(opened.client, opened.key) as pipe:
         for name in checkpoints:
             Checkpoint(opened.client, opened.name, name).fence(pipe)
         pipe.hset(opened.key, mapping={"version": opened.version, "ready": 0})
@@ -171,8 +176,6 @@ class _Beginning:
                 progress.commits += before.commits
                 progress.counts = before.counts
             Checkpoint(opened.client, opened.name, name).queue_new(pipe, progress)
-        for reader, partition in self._partitions():
-            reader.group.commit(pipe, partition, self._offset(reader, partition))
 
     def _partition(self, name: str) -> Progress:
         partition = int(name)
@@ -244,10 +247,14 @@ class _Beginning:
             return min(offset, done, key=order)
         return offset
 
-    def _partitions(self) -> Iterator[tuple[HubReader, int]]:
-        """Yield each input's partitions, the earliest offset last: it counts if two inputs share a consumer group."""
-        pairs = [(reader, p) for reader in self.opened.readers for p in range(reader.partitions)]
-        return iter(sorted(pairs, key=lambda pair: order(self._offset(*pair)), reverse=True))
+    def offsets(self) -> Sequence[tuple[ConsumerGroup, int, str]]:
+        """Return after which offset each group is to keep the events of each of its partitions."""
+        found = (
+            (reader.group, p, self._offset(reader, p))
+            for reader in self.opened.readers
+            for p in range(reader.partitions)
+        )
+        return least_offsets(found)
 
 
 def _position(reader: HubReader, partition: int, offset: str) -> Position:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from ...hub.consumer_group import ConsumerGroup
-from ...store import Pipeline, Redis, WatchError
+from ...store import Redis, transaction, while_full
 from ..language.tokens import spelled
 from . import keys
 from .definition import Definition
-from .erase import queue_erase
 from .job import Job
 from .job_toml import HubInput, InvalidJob, StreamConfig, config_of
-from .outputs import release_outputs
 from .record import JobRecord
 from .registry import JobExists, JobInUse, JobRegistry
 from .state import Checkpoint
@@ -26,13 +25,14 @@ def copy_job(registry: JobRegistry, name: str, new: str, definition: Definition 
     If its query means the same, whatever its outputs are called, it goes on with this state. Else it makes its state
     again, as a job does whose query was changed: its first row comes after the last that `name` had written. Without a
     `definition` it has that of `name`, with outputs of its own (`_own`). Its totals begin with 0. What `name` has
-    written but not delivered yet stays with `name`. Redis does nothing else while it copies the state, about a second
-    for a million groups.
+    written but not delivered yet stays with `name`. Redis does nothing else while it reads the state, about a second
+    for a million groups. The copy is stopped until it has its state, and stays so if this process dies meanwhile.
 
     Raises `UnknownJob`, `JobExists`, `JobInUse`, `InvalidJob` or `OutputTaken`; then nothing is changed.
     """
     record, path = registry.get(name), Path(new) / "job.toml"
-    _refuse_known(new, registry.redis)
+    if registry.redis.hexists(keys.JOBS, new):
+        raise _known(new)
     if registry.is_run(new):
         raise JobInUse(f"a worker still has the job {new!r}, which was deleted: try again in a few seconds")
     if not record.tasks:
@@ -48,42 +48,40 @@ def copy_job(registry: JobRegistry, name: str, new: str, definition: Definition 
     _keep_events(record, job)
     its = registry.record_of(job, made, is_folder=False, old=None)
     its = msgspec.structs.replace(its, tasks=sorted({*record.tasks, *its.tasks}), restart=record.restart)
+    claim = msgspec.json.encode(msgspec.structs.replace(its, stopped=its.updated))
+    if not while_full.write(registry.redis, "HSETNX", keys.JOBS, new, claim):
+        raise _known(new)
     try:
-        _copy(registry, name, new, record, its)
+        _copy(registry.redis, name, new, its.tasks)
+        registry.redis.hset(keys.JOBS, new, msgspec.json.encode(its))
+        registry.redis.hdel(keys.DELETED, new)
     except Exception:
-        if new not in registry.all():
-            with registry.redis.pipeline() as pipe:
-                queue_erase(pipe, registry.hubs, new, its)
-                pipe.execute()
-            release_outputs(registry.redis, new)
+        registry.delete(new)
         raise
 
 
-def _copy(registry: JobRegistry, name: str, new: str, record: JobRecord, its: JobRecord) -> None:
-    """Copy the keys that are the state, and record the new job, in one transaction. Raises `JobExists`."""
-    while True:
-        counts = {task: Checkpoint(registry.redis, name, task).load().counts for task in record.tasks}
-        with registry.redis.pipeline() as pipe:
-            pipe.watch(keys.JOBS)  # type: ignore[no-untyped-call]
-            _refuse_known(new, pipe)
-            pipe.multi()
-            for of_old, of_new in zip(keys.state_of(name, its.tasks), keys.state_of(new, its.tasks), strict=True):
-                pipe.copy(of_old, of_new, replace=True)
-            for task, its_counts in counts.items():
-                if its_counts:
-                    pipe.hdel(keys.checkpoint(new, task), *its_counts)
-            pipe.hset(keys.JOBS, new, msgspec.json.encode(its))
-            pipe.hdel(keys.DELETED, new)
-            try:
-                pipe.execute()
-            except WatchError:
-                continue
-            return
+def _copy(client: Redis, name: str, new: str, tasks: Sequence[str]) -> None:
+    """Copy the keys that are the state, as they are at one moment. The two jobs may be in two slots of a cluster."""
+    ours = list(keys.state_of(new, tasks))
+    with transaction(client, keys.job(name)) as pipe:
+        for key in keys.state_of(name, tasks):
+            pipe.dump(key)
+        dumped = pipe.execute()
+    with transaction(client, keys.job(new)) as pipe:
+        for key, value in zip(ours, dumped, strict=True):
+            if value is None:
+                pipe.unlink(key)
+            else:
+                pipe.restore(key, 0, value, replace=True)
+        pipe.execute()
+    for task in tasks:
+        checkpoint = Checkpoint(client, new, task)
+        if counts := checkpoint.load().counts:
+            client.hdel(checkpoint.key, *counts)
 
 
-def _refuse_known(new: str, client: Redis | Pipeline) -> None:
-    if client.hexists(keys.JOBS, new):
-        raise JobExists(f"there is already a job {new!r}: use another name")
+def _known(new: str) -> JobExists:
+    return JobExists(f"there is already a job {new!r}: use another name")
 
 
 def _keep_events(record: JobRecord, job: Job) -> None:

@@ -84,6 +84,7 @@ class ExchangeSource:
 
     def __init__(self, exchange: Exchange, faults: Faults) -> None:
         self.exchange = exchange
+        self.key = exchange.key
         self.name = str(exchange.partition)
         self.watermark = BEGINNING
         self._has_ended = False

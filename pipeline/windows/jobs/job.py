@@ -64,9 +64,8 @@ class Job:
         self.tasks: list[StageTask] = [
             MergingTask(opened) if name == MERGE else PartitionTask(opened, int(name)) for name in opened.tasks
         ]
-        self.deliveries = [
-            Delivery(sink, beat, ttl) for sinks in opened.sinks.values() for sink in sinks if isinstance(sink, Outbox)
-        ]
+        outboxes = {sink.key: sink for sinks in opened.sinks.values() for sink in sinks if isinstance(sink, Outbox)}
+        self.deliveries = [Delivery(outbox, beat, ttl) for outbox in outboxes.values()]
         self._paces = [Pace() for _ in self.tasks]
         self._is_begun = False
         self._is_superseded = False
@@ -89,7 +88,8 @@ class Job:
     ) -> Job:
         """Make a job, and declare its outputs. Files are in `folder`; without a folder, the job may not use files.
 
-        `pacing` overrides the settings of job.toml; `beat` and `ttl` are seconds. Raises `InvalidJob` or `OutputTaken`.
+        `client` has the reference data; all else is where the hubs are. `pacing` overrides the settings of job.toml;
+        `beat` and `ttl` are seconds. Raises `InvalidJob` or `OutputTaken`.
         """
         opened, config = open_job(name, definition, client, hubs, boards or Boards(client), folder, pacing)
         return cls(opened, config.start, beat, ttl, restart)

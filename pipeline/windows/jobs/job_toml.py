@@ -104,11 +104,6 @@ class Events(_Table, frozen=True, kw_only=True):
     delimiter: Delimiter = ","
 
     @property
-    def is_text(self) -> bool:
-        """Whether all values are text."""
-        return self.format == "csv"
-
-    @property
     def read_body(self) -> ReadBody:
         return read_body(self.format, self.delimiter)
 

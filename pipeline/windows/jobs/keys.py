@@ -4,10 +4,14 @@ Each is declared once, and `_named` makes the function that fills its pattern. T
 follow from the list: all that have the job's name and no TTL.
 
     JOB        a job's name
-    OUTPUT     an output's name, as the query has it
+    OUTPUT     an output's name, as the query has it; of an outbox also `board NAME`
     TASK       a partition's number, or MERGE
     PARTITION  a partition's number
     KIND       a kind of fault, as a job's status names it
+    PLACE      `output:OUTPUT`, or the hash tag of a board's shard
+    SOURCE     the random name of an outbox
+
+What is in braces is the hash tag: all that a job's transactions change is in one slot of a cluster, that of `job:JOB`.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ _WITH_THE_JOB = "with the job"
 
 _JOBS = Key("jobs", "hash", "job -> JobRecord as JSON", None, "a field, with the job")
 _DELETED = Key(
-    "jobs:deleted",
+    "{jobs}:deleted",
     "hash",
     "job -> when it was deleted, ms since the Unix epoch, and its JobRecord, as JSON",
     None,
@@ -51,16 +55,16 @@ _JOB = Key(
     _WITH_THE_JOB,
 )
 _CHECKPOINT = Key(
-    "job:JOB:checkpoint:TASK",
+    "{job:JOB}:checkpoint:TASK",
     "hash",
     "commits, how many there were; closed, a UTC time; done and mute as JSON, snapshot as msgpack; rows:OUTPUT and "
     "each kind of faults.py, totals; see state.py",
     None,
     _WITH_THE_JOB,
 )
-_STATE = Key("job:JOB:state:TASK", "hash", "the fields of the engine's snapshots", None, _WITH_THE_JOB)
+_STATE = Key("{job:JOB}:state:TASK", "hash", "the fields of the engine's snapshots", None, _WITH_THE_JOB)
 _EXCHANGE = Key(
-    "job:JOB:exchange:PARTITION",
+    "{job:JOB}:exchange:PARTITION",
     "stream",
     "of a job of two stages: the rows of one transaction, packed (r), and the time up to which there will be no more "
     "(w); entries go once the merging task has saved its state",
@@ -68,45 +72,45 @@ _EXCHANGE = Key(
     _WITH_THE_JOB,
 )
 _WATERMARK = Key(
-    "job:JOB:exchange:PARTITION:watermark",
+    "{job:JOB}:exchange:PARTITION:watermark",
     "string",
     "of a job of two stages: the time up to which all rows are in the exchange, in ticks",
     None,
     _WITH_THE_JOB,
 )
-_STATUS = Key("job:JOB:status", "hash", "task -> TaskStatus as JSON", None, _WITH_THE_JOB)
+_STATUS = Key("{job:JOB}:status", "hash", "task -> TaskStatus as JSON", None, _WITH_THE_JOB)
 _ERRORS = Key(
-    "job:JOB:errors",
+    "{job:JOB}:errors",
     "hash",
     "task, reference table, `begin` or `folder` -> TaskError as JSON",
     None,
     "when the job begins in another version, and with the job; a field, when it is over",
 )
 _FAULTS = Key(
-    "job:JOB:faults:KIND",
+    "{job:JOB}:faults:KIND",
     "list",
     "the last faults of a kind as JSON, the newest first; see fault_examples.py",
     None,
     _WITH_THE_JOB,
 )
-_LEASE = Key("job:JOB:lease:TASK", "string", "the worker that has the task", _LEASE_TTL, "its worker, when it stops")
+_LEASE = Key("{job:JOB}:lease:TASK", "string", "the worker that has the task", _LEASE_TTL, "its worker, when it stops")
 _WORKERS = Key(
-    "job:JOB:workers",
+    "{job:JOB}:workers",
     "zset",
     "worker -> when it was last there for the job, ms since the Unix epoch",
     _WORKERS_TTL,
     "the last worker, when it stops",
 )
 _OUTBOX = Key(
-    "job:JOB:outbox:OUTPUT",
+    "{job:JOB}:outbox:OUTPUT",
     "stream",
-    "rows that a hub, a file or a webhook has not taken yet: row id (i), window's end, a UTC time or '' (e), the row "
-    "as JSON (r), the receiver's key or '' (k)",
+    "rows that a place outside the job's slot has not taken yet: row id (i), window's end, a UTC time or '' (e), the "
+    "row, or its change of a board, as JSON (r), the receiver's key or '' (k)",
     None,
     _WITH_THE_JOB,
 )
 _DELIVERY = Key(
-    "job:JOB:delivery:OUTPUT",
+    "{job:JOB}:delivery:OUTPUT",
     "hash",
     "source, the outbox's random name; to, the last offset of the batch that is under way; mark, the receiver's; "
     "delivered, rows ever; error, why it waits; stopped (1)",
@@ -114,10 +118,10 @@ _DELIVERY = Key(
     _WITH_THE_JOB,
 )
 _DELIVERY_LEASE = Key(
-    "job:JOB:delivery-lease:OUTPUT", "string", "the worker that delivers", _LEASE_TTL, "its worker, when it stops"
+    "{job:JOB}:delivery-lease:OUTPUT", "string", "the worker that delivers", _LEASE_TTL, "its worker, when it stops"
 )
 _DELIVERY_WORKERS = Key(
-    "job:JOB:delivery-workers:OUTPUT",
+    "{job:JOB}:delivery-workers:OUTPUT",
     "zset",
     "worker -> when it was last there for the delivery, ms since the Unix epoch",
     _WORKERS_TTL,
@@ -137,6 +141,15 @@ _OUTPUT = Key(
     None,
     "with the output, which can be deleted once its job is",
 )
+_TAKEN = Key(
+    "{PLACE}:taken:SOURCE",
+    "string",
+    "offset of the last row that a stream output of a cluster, or a shard of a board, has from this outbox",
+    "30 d from that row",
+    "nobody",
+)
+#: Milliseconds: so long after a batch was sent it may be sent again, and is known.
+TAKEN_MS = 30 * 24 * 3600 * 1000
 
 KEYS: tuple[Key, ...] = tuple(each for each in list(vars().values()) if isinstance(each, Key))
 
@@ -155,7 +168,7 @@ exchange, watermark = map(_named, (_EXCHANGE, _WATERMARK))
 outbox, delivery, delivery_lease, delivery_workers = map(
     _named, (_OUTBOX, _DELIVERY, _DELIVERY_LEASE, _DELIVERY_WORKERS)
 )
-output = _named(_OUTPUT)
+output, taken = map(_named, (_OUTPUT, _TAKEN))
 
 
 def of_job(job: str, tasks: Collection[str], outboxes: Collection[str]) -> Iterator[str]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from ...hub.consumer_group import ConsumerGroup
 from ...store import Redis
+from ..engine.bodies import ReadBody
 from ..engine.event_times import TimePolicies
 from ..planning.nodes import Plan
 from . import keys
-from .job_toml import HubInput
 from .keys import MERGE
 from .outputs import Sink
 from .reports import Reports
@@ -19,11 +19,11 @@ from .reports import Reports
 
 @dataclass(frozen=True)
 class HubReader:
-    """An input of the query: a hub, read as a consumer group."""
+    """An input of the query: a hub, read as a consumer group. `read` reads the bodies of its events."""
 
     input: str
     group: ConsumerGroup
-    settings: HubInput
+    read: ReadBody
 
     @property
     def partitions(self) -> int:

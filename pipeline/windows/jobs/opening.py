@@ -16,14 +16,13 @@ from ...hub.consumer_group import ConsumerGroup
 from ...hub.group_registry import ConsumerGroups, UnknownGroup
 from ...hub.namespace import Hubs, UnknownHub
 from ...reference.text import InvalidReference
-from ...settings import NO_JOBS_ON_A_CLUSTER
-from ...store import Redis, RedisCluster
+from ...store import Redis
 from ..language.render import render
 from ..language.syntax import Query
 from ..operators.reference import Table
 from ..planning.topology import topology
 from .definition import Definition, check_name
-from .job_toml import BoardConfig, HubInput, InvalidJob, JobConfig, ReferenceInput
+from .job_toml import HubInput, InvalidJob, JobConfig, ReferenceInput
 from .keys import group_of
 from .opened import HubReader, OpenedJob, Pacing
 from .outputs import Sink, open_outputs
@@ -46,7 +45,8 @@ def open_job(
 ) -> tuple[OpenedJob, JobConfig]:
     """Return what the tasks of a job have in common, and the job's settings; declare its outputs.
 
-    `pacing` is used instead of what job.toml says. Raises `InvalidJob` or `OutputTaken`.
+    `client` has the reference data; all else is where the hubs are. `pacing` is used instead of what job.toml says.
+    Raises `InvalidJob` or `OutputTaken`.
     """
     path = folder or Path(name)
     config_path = path / "job.toml"
@@ -54,8 +54,6 @@ def open_job(
         check_name(name)
     except InvalidValue as exc:
         raise InvalidJob(config_path, str(exc), "name") from exc
-    if isinstance(client, RedisCluster) or isinstance(hubs.redis, RedisCluster):
-        raise InvalidJob(config_path, NO_JOBS_ON_A_CLUSTER)
     prepared = prepare(definition, path)
     config = prepared.config
     readers = [hub_reader(name, input_name, config, hubs, config_path) for input_name in prepared.plan.inputs]
@@ -68,9 +66,9 @@ def open_job(
         stages=tuple(filter(None, (layout.partitioned, layout.merging))),
         readers=readers,
         tables=reference_tables(config, client, folder, config_path),
-        sinks=_sinks(name, config, client, hubs, boards, folder, config_path),
-        client=client,
-        reports=Reports(client, name),
+        sinks=_sinks(name, config, hubs, boards, folder, config_path),
+        client=hubs.redis,
+        reports=Reports(hubs.redis, name),
         policies=config.policies,
         pacing=pacing or Pacing(snapshot_seconds=config.snapshot_seconds),
         faults=config.faults,
@@ -116,8 +114,8 @@ def hub_reader(job: str, name: str, config: JobConfig, hubs: Hubs, path: Path) -
     try:
         hub = hubs[table.hub]
         if table.consumer_group is None:
-            return HubReader(name, ConsumerGroup(hub, group_of(job)), table)
-        return HubReader(name, ConsumerGroups(hub).reader(table.consumer_group), table)
+            return HubReader(name, ConsumerGroup(hub, group_of(job)), table.read_body)
+        return HubReader(name, ConsumerGroups(hub).reader(table.consumer_group), table.read_body)
     except (UnknownHub, UnknownGroup) as exc:
         raise InvalidJob(path, f"[{field}]: {exc}", field) from exc
 
@@ -148,21 +146,12 @@ def reference_tables(config: JobConfig, client: Redis, folder: Path | None, path
 def _sinks(
     name: str,
     config: JobConfig,
-    client: Redis,
     hubs: Hubs,
     boards: Boards,
     folder: Path | None,
     path: Path,
 ) -> Mapping[str, Sequence[Sink]]:
-    has_boards = config.boards or any(isinstance(table, BoardConfig) for table in config.outputs.values())
-    if has_boards and not boards.are_in(client):
-        raise InvalidJob(
-            path,
-            "[[boards]]: rows and scores are written in one transaction, which is not possible if boards are split, or "
-            "on a cluster",
-            "boards",
-        )
     try:
-        return open_outputs(name, config, client, hubs, boards, folder)
+        return open_outputs(name, config, hubs, boards, folder)
     except InvalidValue as exc:
         raise InvalidJob(path, str(exc), exc.field) from exc

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -14,16 +15,16 @@ from ...errors import PipelineError
 from ...hub.namespace import Hubs
 from ...hub.share import BEAT
 from ...reference import References
-from ...store import Pipeline, Redis, WatchError, while_full
+from ...store import Pipeline, Redis, WatchError, transaction, while_full
 from ...store.clock import clock_ms
 from ..language.ticks import from_unix_ms, isoformat
 from . import keys
 from .definition import Definition, name_of, read_definition
-from .erase import queue_detach, queue_erase
+from .erase import detach
 from .job import Job
 from .job_toml import NOW, InvalidJob, ReferenceInput, check_start, config_of
 from .keys import BEGIN, FOLDER
-from .outputs import DeliveryStatus, Outbox, delivery_status_of, queue_delivery_status, release_outputs
+from .outputs import DeliveryStatus, delivery_status_of, queue_delivery_status, release_outputs
 from .record import NEVER, JobRecord, Restart
 from .reports import JobStatus, Reports, lags_of, queue_status, status_of
 from .states import State, state_of
@@ -77,7 +78,9 @@ class JobRegistry:
     """
 
     def __init__(self, client: Redis, hubs: Hubs, boards: Boards | None = None) -> None:
-        self.redis = client
+        """`client` is of what belongs to neither hubs nor boards, as reference data. Jobs are where the hubs are."""
+        self.server = client
+        self.redis = hubs.redis
         self.hubs = hubs
         self.boards = boards or Boards(client)
 
@@ -124,7 +127,7 @@ class JobRegistry:
                 if name in [table["reference"].get("name") for table in tables if table.get("reference")]:
                     raise ReferenceInUse(f"the job {job!r} joins {name!r}: change or delete the job first")
 
-        References(self.redis).delete(name, expected, check)
+        References(self.server).delete(name, expected, check)
 
     def load(self, folder: Path, beat: float = BEAT) -> Job:
         """Make the job of a worker's folder, and record it.
@@ -150,7 +153,7 @@ class JobRegistry:
         restart: Restart = NEVER,
     ) -> Job:
         """Make a job, and declare its outputs. Raises `InvalidJob` or `OutputTaken`."""
-        return Job.of(name, definition, self.redis, self.hubs, self.boards, folder, beat=beat, restart=restart)
+        return Job.of(name, definition, self.server, self.hubs, self.boards, folder, beat=beat, restart=restart)
 
     # -- what a worker says of the jobs that it finds ---------------------------------------------------------------
 
@@ -174,14 +177,17 @@ class JobRegistry:
 
     def forget(self, name: str) -> None:
         """Note that a worker's folder is gone. A job that could never begin goes with it."""
+        over: list[str] = []
 
         def remove(pipe: Pipeline, data: bytes | None) -> None:
+            nonlocal over
             job = None if data is None else msgspec.json.decode(data, type=JobRecord)
-            pipe.hdel(keys.errors(name), *([FOLDER] if job is not None and not job.folder else [BEGIN, FOLDER]))
+            over = [FOLDER] if job is not None and not job.folder else [BEGIN, FOLDER]
             if job is not None and job.folder and not job.tasks:
                 pipe.hdel(keys.JOBS, name)
 
         self._transact(name, remove)
+        Reports(self.redis, name).forget(*over)
 
     # -- what a person does with a job --------------------------------------------------------------------------------
 
@@ -225,15 +231,19 @@ class JobRegistry:
         worker runs the job from its folder.
         """
 
-        def erase(pipe: Pipeline, data: bytes | None) -> None:
+        deleted: list[tuple[JobRecord, bytes]] = []
+
+        def remove(pipe: Pipeline, data: bytes | None) -> None:
             job = _decoded(name, data)
             if job.folder and (self.is_run(name) or self._is_tried(name)):
                 raise JobInUse(f"a worker runs the job {name!r} from its folder: remove the folder first")
+            entry = msgspec.json.encode(_Deleted(clock_ms(self.redis), job))
             pipe.hdel(keys.JOBS, name)
-            pipe.hset(keys.DELETED, name, msgspec.json.encode(_Deleted(clock_ms(self.redis), job)))
-            queue_erase(pipe, self.hubs, name, job)
+            pipe.hset(keys.DELETED, name, entry)
+            deleted.append((job, entry))
 
-        self._transact(name, erase)
+        self._transact(name, remove)
+        self._erase(name, *deleted[-1])
         release_outputs(self.redis, name)
 
     def clean(self) -> None:
@@ -243,17 +253,22 @@ class JobRegistry:
             deleted = msgspec.json.decode(data, type=_Deleted)
             if clock_ms(self.redis) - deleted.ms < SETTLE_MS or self.is_run(name.decode()):
                 continue
-            with self.redis.pipeline() as pipe:
-                pipe.watch(keys.DELETED)  # type: ignore[no-untyped-call]
-                if pipe.hget(keys.DELETED, name.decode()) != data:
-                    continue
-                pipe.multi()
-                pipe.hdel(keys.DELETED, name.decode())
-                queue_erase(pipe, self.hubs, name.decode(), deleted.job)
-                try:
-                    while_full.execute(self.redis, pipe, keys.DELETED, {name.decode(): data})
-                except WatchError:
-                    continue  # the next call tries it again
+            self._erase(name.decode(), deleted.job, data)
+            self.redis.hdel(keys.DELETED, name)
+
+    def _erase(self, name: str, job: JobRecord, entry: bytes) -> None:
+        """Erase a deleted job, unless a new one has its name: it would have taken `entry` away before it began."""
+        with transaction(self.redis, keys.job(name)) as pipe:
+            pipe.watch(keys.job(name))  # type: ignore[no-untyped-call]
+            begun = {"version": cast("bytes | None", pipe.hget(keys.job(name), "version"))}
+            if self.redis.hget(keys.DELETED, name) != entry:
+                return
+            for hub, group in job.groups:
+                detach(self.hubs, name, hub, group)
+            pipe.multi()
+            pipe.unlink(*keys.of_job(name, job.tasks, job.outboxes))
+            with suppress(WatchError):
+                while_full.execute(self.redis, pipe, keys.job(name), begun)
 
     def is_run(self, name: str) -> bool:
         """Return whether a worker has run the job within the last five seconds."""
@@ -311,6 +326,7 @@ class JobRegistry:
     def _record(self, job: Job, definition: Definition, *, is_folder: bool) -> JobRecord | None:
         """Record a job; return its record before, None if there was none."""
         old: JobRecord | None = None
+        left: list[tuple[str, str]] = []
 
         def replace(pipe: Pipeline, data: bytes | None) -> None:
             nonlocal old
@@ -318,10 +334,11 @@ class JobRegistry:
             new = self.record_of(job, definition, is_folder, old)
             pipe.hset(keys.JOBS, job.name, msgspec.json.encode(new))
             pipe.hdel(keys.DELETED, job.name)
-            for hub, group in [] if old is None else set(old.groups) - set(new.groups):
-                queue_detach(pipe, self.hubs, job.name, hub, group)
+            left[:] = [] if old is None else set(old.groups) - set(new.groups)
 
         self._transact(job.name, replace)
+        for hub, group in left:
+            detach(self.hubs, job.name, hub, group)
         release_outputs(self.redis, job.name, keep=job.opened.sinks)
         return old
 
@@ -332,7 +349,7 @@ class JobRegistry:
         events for them, and whoever deletes one makes room.
         """
         while True:
-            with self.redis.pipeline() as pipe:
+            with transaction(self.redis, keys.JOBS) as pipe:
                 pipe.watch(keys.JOBS)  # type: ignore[no-untyped-call]
                 data = cast("bytes | None", pipe.hget(keys.JOBS, name))
                 pipe.multi()
@@ -346,7 +363,7 @@ class JobRegistry:
     def record_of(self, job: Job, definition: Definition, is_folder: bool, old: JobRecord | None) -> JobRecord:
         """Return the record of a job; `old` is the one that it replaces."""
         groups = {(reader.group.hub.name, reader.group.name) for reader in job.opened.readers}
-        outboxes = {name for name, sinks in job.opened.sinks.items() for sink in sinks if isinstance(sink, Outbox)}
+        outboxes = {delivery.outbox.output for delivery in job.deliveries}
         tasks, before = ([], []) if old is None else (old.tasks, old.outboxes)
         if "start" in definition.document:  # TOML has a type for times, JSON does not
             definition = Definition(definition.query, {**definition.document, "start": job.start})

@@ -23,13 +23,14 @@ MOST_BYTES = 4 * 2**20
 
 
 class TaskSource(Protocol):
-    """One log that a task reads, from an offset on. `name` is the key of its position in the checkpoint.
+    """One log that a task reads, from an offset on: the stream `key`. `name` is that of its position in the checkpoint.
 
     A source's rows must depend on the entries alone, so that reading them again gives the same rows. Entries have an
     `offset`, `ms-n`, which rises within the source, and a `sequence_number`, -1 if they have none.
     """
 
     name: str
+    key: str
     watermark: int
     """The last time for which no more rows will come, in ticks. `settle` and `restore` move it."""
 
@@ -66,7 +67,7 @@ class HubSource:
         self.watermark = rows.watermark
         self._has_ended = False
         self._hub = hub.name
-        self._key = hub.keys[partition].events
+        self.key = hub.keys[partition].events
         self._partition = partition
         self._rows = rows
         self._reader = reader
@@ -76,7 +77,7 @@ class HubSource:
 
     def queue(self, pipe: Pipeline, after: str, batch: int) -> None:
         self._asked = (after, max(1, round(batch / self._together)))
-        pipe.xrange(self._key, min=f"({after}", count=self._asked[1])
+        pipe.xrange(self.key, min=f"({after}", count=self._asked[1])
 
     def entries(self, replies: Iterator[Any]) -> list[StoredEvent]:
         page = next(replies)

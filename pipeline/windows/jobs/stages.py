@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from ...hub.consumer_group import ConsumerGroup
+from ...hub.consumer_group import least_offsets
 from ...store import Pipeline
-from ...store.offsets import order
+from ..engine.bodies import is_text
 from ..engine.engine import ExchangeRow
 from ..engine.input_rows import EventReader, InputRows
 from ..operators.faults import Faults
@@ -32,9 +33,9 @@ class PartitionTask(StageTask):
         return [self._source(reader, faults) for reader in self._readers]
 
     def _source(self, reader: HubReader, faults: Faults) -> HubSource:
-        plan, settings = self.opened.plan, reader.settings
-        rows = InputRows(plan.streams, reader.input, self.opened.policies, faults, is_text=settings.is_text)
-        events = EventReader(plan.names, settings.read_body, keeps_events=plan.reads_metadata)
+        plan = self.opened.plan
+        rows = InputRows(plan.streams, reader.input, self.opened.policies, faults, is_text=is_text(reader.read))
+        events = EventReader(plan.names, reader.read, keeps_events=plan.reads_metadata)
         return HubSource(reader.source(self.partition), reader.group.hub, self.partition, rows, events, faults)
 
     def _nodes(self) -> frozenset[int]:
@@ -49,19 +50,18 @@ class PartitionTask(StageTask):
         if self.exchange is not None:
             self.exchange.queue(pipe, rows, closed)
 
-    def _queue_done(self, pipe: Pipeline, offsets: Mapping[str, str]) -> None:
-        """Let the hubs drop the events that no restart will read.
+    @contextmanager
+    def _releasing(self, offsets: Mapping[str, str]) -> Iterator[None]:
+        """Let the hubs drop the events that no restart will read, after the transaction that is made in the block.
 
-        Of inputs that share a hub and a group, the one with the least offset counts.
+        A job that has begun anew meanwhile may need them: then it has changed the offsets that are read before.
         """
-        least: dict[tuple[str, str], tuple[ConsumerGroup, str]] = {}
-        for reader in self._readers:
-            offset = offsets[reader.source(self.partition)]
-            which = (reader.group.hub.name, reader.group.name)
-            _, other = least.get(which, (reader.group, offset))
-            least[which] = (reader.group, min(offset, other, key=order))
-        for group, offset in least.values():
-            group.commit(pipe, self.partition, offset)
+        found = ((reader.group, self.partition, offsets[reader.source(self.partition)]) for reader in self._readers)
+        least = least_offsets(found)
+        before = [group.stored_offset(partition) for group, partition, _ in least]
+        yield
+        for was, (group, partition, offset) in zip(before, least, strict=True):
+            group.move(partition, was, offset)
 
     def _note_progress(self, closed: int, progress: Progress) -> None:
         if self.exchange is not None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from ...store import Pipeline
-from ...store.clock import reply_ms
+from ...store import Pipeline, transaction
+from ...store.clock import queue_times, reply_ms
 from ...store.lease import LeaseLost
 from ..engine.engine import Engine, ExchangeRow, Given, OutputRow
 from ..language.ticks import BEGINNING, END, from_unix_ms
@@ -109,7 +110,11 @@ class StageTask:
         """Put the rows for the other stage into the transaction. All later ones will be after `closed`."""
 
     def _queue_done(self, pipe: Pipeline, offsets: Mapping[str, str]) -> None:
-        """Release the entries of each source up to its offset, since a snapshot makes them unnecessary."""
+        """Drop the entries of each source of this job's own up to its offset: a snapshot makes them unnecessary."""
+
+    def _releasing(self, offsets: Mapping[str, str]) -> AbstractContextManager[None]:
+        """Let the sources that others have drop the same, once the transaction of the block has saved the snapshot."""
+        return nullcontext()
 
     def _next_numbers(self, progress: Progress) -> Mapping[str, int]:
         """Return `TaskStatus.next`."""
@@ -177,18 +182,20 @@ class StageTask:
     def _read(self, run: Run) -> tuple[int, list[tuple[TaskSource, Sequence[Any]]]]:
         """Read on, in one round trip; return Redis's time before the read, in ticks, and the entries of each source.
 
-        Nothing is read while an outbox, or the exchange, that this task fills is full.
+        On a cluster it is one of each node that is asked, and the time that of the slowest clock. Nothing is read while
+        an outbox, or the exchange, that this task fills is full.
         """
         buffers = self._buffers()
-        with self.opened.client.pipeline(transaction=False) as pipe:
-            pipe.time()
+        client = self.opened.client
+        with client.pipeline(transaction=False) as pipe:
+            times = queue_times(client, pipe, [self.checkpoint.key, *(source.key for source in run.ready)])
             self.checkpoint.queue_commits(pipe)
             for key in buffers:
                 pipe.xlen(key)
             for source in run.ready:
                 source.queue(pipe, run.read_to[source.name], self.opened.pacing.batch)
             replies = iter(pipe.execute())
-        now = from_unix_ms(reply_ms(next(replies)))
+        now = from_unix_ms(min(reply_ms(next(replies)) for _ in range(times)))
         if int(next(replies) or 0) != run.progress.commits:
             raise LeaseLost(self.checkpoint.key)
         waiting = [next(replies) for _ in buffers]
@@ -235,7 +242,8 @@ class StageTask:
         A sink may find a fault in a reply; the next commit counts it.
         """
         progress = run.progress
-        with self.opened.client.pipeline() as pipe:
+        releasing = self._releasing(run.read_to) if is_snapshot else nullcontext()
+        with releasing, transaction(self.opened.client, self.checkpoint.key) as pipe:
             guarded = self.checkpoint.guard(pipe, progress)
             asked = self._queue_outputs(pipe, run, [row for row in given if isinstance(row, OutputRow)])
             if (output := self.opened.faults) is not None:

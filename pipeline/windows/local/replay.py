@@ -9,7 +9,7 @@ from typing import Any
 
 from ...hub.event import StoredEvent
 from ...hub.event_line import METADATA, InvalidLine, exported_event
-from ..engine.bodies import InputError, ReadBody, json_records
+from ..engine.bodies import InputError, ReadBody, is_text, json_records
 from ..engine.engine import Engine, Given
 from ..engine.event_times import TimePolicies
 from ..engine.input_rows import InputRows, added_columns, pop_added
@@ -52,7 +52,7 @@ class Replay:
         self._policies = policies
         self._faults = faults
         self._read = read
-        self._is_text = file.is_text or read is not json_records
+        self._is_text = file.is_text or is_text(read)
         self.unseen: Unseen | None = None  # looks at the rows
         self._found = iter(file)
         self._done = 0  # the line whose other records are those of a body that was read

@@ -13,6 +13,7 @@ from ...hub import browse
 from ...hub.log import Hub
 from ...hub.namespace import UnknownHub
 from ...store import Redis
+from ..engine.bodies import is_text
 from ..engine.engine import Engine, Given, OutputRow
 from ..engine.input_rows import EventReader, InputRows
 from ..jobs.definition import Definition
@@ -113,11 +114,11 @@ class _Run:
             now = max(now, from_unix_ms(hub.clock_ms()))
             events = browse.search_all(hub, EVENTS, browse.ANY).events[::-1]
             self.trial.events += len(events)
-            settings = self.config.events(name)
-            reader = EventReader(self.plan.names, settings.read_body, keeps_events=self.plan.reads_metadata)
+            read = self.config.events(name).read_body
+            reader = EventReader(self.plan.names, read, keeps_events=self.plan.reads_metadata)
             for partition in range(hub.partitions):
                 rows = sources[name, partition] = InputRows(
-                    self.plan.streams, name, self.config.policies, self.trial.faults, is_text=settings.is_text
+                    self.plan.streams, name, self.config.policies, self.trial.faults, is_text=is_text(read)
                 )
                 its_rows = reader.rows([each for each in events if each.partition == partition], now, self.trial.faults)
                 self.unseen.look(name, its_rows)

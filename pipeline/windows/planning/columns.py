@@ -10,19 +10,7 @@ from ..language.tokens import At
 from ..language.tree import walk
 from ..language.warned import Warned
 from ..row import Row
-from .nodes import (
-    Analytic,
-    Apply,
-    Input,
-    Join,
-    Node,
-    Plan,
-    ReferenceJoin,
-    Resolved,
-    Select,
-    Whole,
-    Window,
-)
+from .nodes import Analytic, Apply, Input, Join, Node, Plan, ReferenceJoin, Resolved, Select, Whole, Window
 
 
 class Unseen:

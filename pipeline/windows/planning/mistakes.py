@@ -6,6 +6,7 @@ Which columns an input's events have is not known before they come, so most of t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from typing import Any
 
 from ..expressions.comparison import TESTS
@@ -77,9 +78,12 @@ def _strangers(select: Select, scope: Scope, others: Set[str]) -> Iterator[Warne
             continue
         name = part.names[0]
         if scope.source(name) is None and not scope.surely_has(name):
-            how = f"has the name {called[name.lower()]} in" if name.lower() in called else "is not in"
-            alias = scope.find(part)[0].alias
-            yield Warned.of(f"{name} {how} this FROM, so that {part} is a property of {alias}'s column {name}", part.at)
+            alias = called.get(name.lower())
+            how = f"has the name {alias} in" if alias else "is not in"
+            with suppress(QueryError):  # it is refused where it is resolved
+                alias = alias or scope.find(part)[0].alias
+                message = f"{name} {how} this FROM, so that {part} is a property of {alias}'s column {name}"
+                yield Warned.of(message, part.at)
 
 
 def _text_times(select: Select, scope: Scope, types: Types) -> Iterator[Warned]:

@@ -191,7 +191,7 @@ def test_the_relay_s_group_is_deleted_when_no_relay_runs(client: ServiceClient, 
 def test_the_group_of_a_job_is_deleted_when_no_worker_runs_it(client: ServiceClient, redis: redis_py.Redis) -> None:
     hub = Hubs(redis, {"events": 4})["events"]
     ConsumerGroup(hub, "job:rewards").attach()
-    lease = Lease(redis, "job:rewards:lease:1")
+    lease = Lease(redis, "{job:rewards}:lease:1")
     lease.hold()
     assert client.delete("/events/consumergroups/job:rewards").status_code == 409
 

@@ -265,7 +265,7 @@ def test_a_webhook_s_secrets_are_never_shown(client: ServiceClient) -> None:
         "headers": {"Authorization": "(hidden)"},
     }
     assert seen.json["deliveries"] == [
-        {"output": "PerMinute", "waiting": 0, "delivered": 0, "stopped": False, "error": None}
+        {"output": "PerMinute", "waiting": 0, "delivered": 0, "stopped": False, "error": None, "left_out": 0}
     ]
 
 

@@ -21,7 +21,7 @@ from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.reports import Reports
 
 from ..support.example import enqueued_ms
-from ..support.running_jobs import load
+from ..support.running_jobs import end, load, stop
 
 QUERY = """
 SELECT k, COUNT(*) AS events, MIN(n) AS first INTO Windows FROM Input GROUP BY k, HoppingWindow(minute, 20, 10)
@@ -70,7 +70,7 @@ def new_job(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> Iterator[NewJo
 
     yield new
     for job in made:
-        job.share.stop()
+        end(job)
 
 
 def minute(number: int) -> str:
@@ -85,9 +85,9 @@ def send(hubs: Hubs, first: int, last: int) -> None:
 
 
 def run(job: Job) -> None:
-    while job.step():
+    while sum(worker.step() for worker in job.workers):
         pass
-    job.stop()
+    stop(job)
 
 
 Rows = dict[str, list[tuple[str, int, int]]]
@@ -126,6 +126,7 @@ def twice(numbers: range) -> list[int]:
 LAYOUTS = pytest.mark.parametrize("toml", [TOML, PARALLEL], ids=["merged", "parallel"])
 
 
+@pytest.mark.cluster
 @LAYOUTS
 def test_a_new_job_begins_with_the_log(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, toml: str) -> None:
     send(hubs, 0, 12)
@@ -146,6 +147,7 @@ def test_a_start_in_the_past_gives_whole_windows_from_then_on(
     assert singles(redis) == twice(range(6, 13))
 
 
+@pytest.mark.cluster
 @LAYOUTS
 def test_a_start_now_leaves_out_what_there_was(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, toml: str) -> None:
     send(hubs, 0, 12)
@@ -177,9 +179,10 @@ def test_a_restart_with_the_same_start_goes_on(redis: redis_py.Redis, hubs: Hubs
 def run_some(job: Job, turns: int) -> None:
     for _ in range(turns):
         job.step()
-    job.stop()
+    stop(job)
 
 
+@pytest.mark.cluster
 def test_another_start_begins_anew(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
     send(hubs, 0, 12)
     run(new_job())
@@ -263,6 +266,7 @@ def test_a_worker_with_another_version_rests(redis: redis_py.Redis, hubs: Hubs, 
     assert singles(redis) == twice(range(13))
 
 
+@pytest.mark.cluster
 @LAYOUTS
 def test_an_old_task_commits_nothing_once_its_checkpoint_was_read(
     redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, monkeypatch: pytest.MonkeyPatch, toml: str
@@ -287,6 +291,7 @@ def test_an_old_task_commits_nothing_once_its_checkpoint_was_read(
     assert singles(redis) == twice(range(13))
 
 
+@pytest.mark.cluster
 def test_a_beginning_that_was_broken_off_is_made_good(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
     send(hubs, 0, 12)
     run_some(new_job(), turns=3)
@@ -298,11 +303,12 @@ def test_a_beginning_that_was_broken_off_is_made_good(redis: redis_py.Redis, hub
     assert singles(redis) == twice(range(13))
 
 
+@pytest.mark.cluster
 def test_the_hub_keeps_what_a_new_job_has_not_read(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
     send(hubs, 0, 12)
     job = new_job()
     job.step()
-    job.stop()
+    stop(job)
     for partition in range(4):
         trim(hubs["events"], partition)
     run(new_job())

@@ -25,7 +25,7 @@ from pipeline.windows.jobs.registry import JobExists, JobInUse, JobRegistry, Unk
 from pipeline.windows.jobs.reports import Reports
 
 from ...full import full
-from ..support.running_jobs import rows, run, write_job
+from ..support.running_jobs import rows, run, stop, write_job
 
 COUNTS = "SELECT n, COUNT(*) AS m INTO Out FROM Input TIMESTAMP BY t GROUP BY n, TumblingWindow(second, 10)"
 
@@ -55,7 +55,7 @@ def work(registry: JobRegistry) -> Iterator[Callable[[], None]]:
 
     yield work
     for job in ran:
-        job.stop()
+        stop(job)
 
 
 def definition(query: str, out: str = "Out", **document: Any) -> Definition:
@@ -71,6 +71,7 @@ def send(hubs: Hubs, *seconds: int) -> None:
             hubs["events"].append([Event(body)], partition=partition)
 
 
+@pytest.mark.cluster
 @pytest.mark.parametrize("is_saved", [True, False], ids=["saved", "since its last snapshot"])
 def test_a_copy_goes_on_with_the_state(
     registry: JobRegistry, hubs: Hubs, work: Callable[[], None], redis: redis_py.Redis, is_saved: bool
@@ -80,12 +81,12 @@ def test_a_copy_goes_on_with_the_state(
     (job,) = (jobs := JobFinder(registry, beat=0.0)).jobs()
     run(job)
     if is_saved:  # then the copy needs none of the events before
-        job.stop()
+        stop(job)
         for partition in (0, 1):
             redis.xtrim(hubs["events"].keys[partition].events, maxlen=0)
     copy_job(registry, "j", "k")
     assert registry.get("k").definition.query == COUNTS.replace("INTO Out", "INTO [Out_k]") + " /* INTO Out */"
-    job.stop()
+    stop(job)
     del jobs
     send(hubs, 13, 21)
     work()
@@ -98,6 +99,7 @@ def test_a_copy_goes_on_with_the_state(
     assert [each.rows for each in totals if each is not None] == [{"Out": 2}, {"Out_k": 1}]
 
 
+@pytest.mark.cluster
 def test_a_copy_with_another_query_begins_after_the_last_row(
     registry: JobRegistry, hubs: Hubs, work: Callable[[], None], redis: redis_py.Redis
 ) -> None:
@@ -112,6 +114,7 @@ def test_a_copy_with_another_query_begins_after_the_last_row(
     assert [row["m"] for _, row in rows(redis, "New")] == [8]
 
 
+@pytest.mark.cluster
 def test_hubs_keep_for_a_copy_what_they_keep_for_the_job(
     registry: JobRegistry, hubs: Hubs, work: Callable[[], None], redis: redis_py.Redis
 ) -> None:
@@ -134,7 +137,7 @@ def test_a_folder_s_job_is_copied_to_one_that_is_put(
     (job,) = JobFinder(registry, tmp_path, beat=0.0).jobs()
     run(job)
     copy_job(registry, "j", "k")
-    job.stop()
+    stop(job)
     send(hubs, 21)
     work()
 

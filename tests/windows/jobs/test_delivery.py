@@ -79,6 +79,7 @@ def status(box: Outbox) -> DeliveryStatus:
     return delivery_status(box.redis, box.job, box.output)
 
 
+@pytest.mark.cluster
 def test_rows_are_sent_in_order_in_batches_and_forgotten(
     box: Outbox, receiver: Scripted, new: Callable[[], Delivery]
 ) -> None:
@@ -104,6 +105,7 @@ def test_what_the_receiver_can_t_take_is_a_fault_and_left_out(
     assert (receiver.sent, faults) == ([1, 2], {ROW: 1})
 
 
+@pytest.mark.cluster
 def test_a_batch_that_may_have_been_taken_is_sent_again_as_it_was(
     box: Outbox, receiver: Scripted, new: Callable[[], Delivery]
 ) -> None:
@@ -164,6 +166,7 @@ def test_a_refusal_stops_the_delivery_and_drops_nothing(
     assert status(box) == DeliveryStatus("Out", 0, 1, False, None)
 
 
+@pytest.mark.cluster
 def test_two_workers_never_send_at_once(box: Outbox, receiver: Scripted, new: Callable[[], Delivery]) -> None:
     put(box, numbers(*range(9)))
     workers = [new(), new()]
@@ -174,6 +177,7 @@ def test_two_workers_never_send_at_once(box: Outbox, receiver: Scripted, new: Ca
     assert receiver.sent == list(range(9))
 
 
+@pytest.mark.cluster
 def test_a_worker_that_lost_its_lease_while_it_sent_commits_nothing(
     box: Outbox, receiver: Scripted, new: Callable[[], Delivery]
 ) -> None:

@@ -139,10 +139,7 @@ def test_they_go_to_a_hub_and_a_fault_of_their_rows_is_only_counted(
     send(hubs, b"x" * 300)
     job = new_job(TOML + 'type = "hub"\nhub = "wrong"\npartition_key = "body"\n')  # which is too long for a key
     run(job)
-    for _ in range(3):
-        job.step()
-        assert sum(worker.step() for worker in job.deliveries) == 0
-
+    assert hubs["wrong"].read(0, "0") == []
     job.opened.reports._next.clear()
     job.step()
     status = Reports(redis, "j").read()
@@ -150,7 +147,6 @@ def test_they_go_to_a_hub_and_a_fault_of_their_rows_is_only_counted(
     assert status.faults == {kinds.INPUT: 1, kinds.ROW: 1}
     send(hubs, b"y")
     run(job)
-    assert sum(worker.step() for worker in job.deliveries) == 1
     (event,) = hubs["wrong"].read(0, "0")
     assert msgspec.json.decode(event.event.body)["body"] == "y"
 

@@ -19,7 +19,6 @@ from pipeline.hub.namespace import Hubs
 from pipeline.hub.retention import trim
 from pipeline.windows.jobs.exchange import Exchange
 from pipeline.windows.jobs.job import Job
-from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.stages import PartitionTask
@@ -29,7 +28,7 @@ from pipeline.windows.operators.faults import BOARD, BOARD_NULL, INPUT, ROW
 
 from ..support.crashes import Crash, Fuse, die
 from ..support.example import EVENTS, JOB, WINDOW_ROWS, enqueued_ms, event
-from ..support.running_jobs import load, run
+from ..support.running_jobs import end, load, run, stop
 
 # Each row after the end of its window.
 Rows = list[tuple[str | None, dict[str, Any]]]
@@ -54,7 +53,7 @@ def new_job(redis: redis_py.Redis, hubs: Hubs) -> Iterator[NewJob]:
 
     yield new
     for job in made:
-        job.share.stop()
+        end(job)
 
 
 def log_example(hubs: Hubs) -> None:
@@ -110,6 +109,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 SNAPSHOTS = pytest.mark.parametrize("seconds", [0.0, 1e9], ids=["state saved each turn", "state never saved"])
 
 
+@pytest.mark.cluster
 @SNAPSHOTS
 def test_the_worked_example_over_four_partitions(
     redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, folder: Path, seconds: float
@@ -136,7 +136,7 @@ def test_a_restart_at_any_turn_gives_each_row_once(
     first = new_job(folder, seconds)
     for _ in range(turns):
         first.step()
-    first.stop()
+    stop(first)
     run(new_job(folder))
 
     expect_example_once(redis)
@@ -175,12 +175,14 @@ def test_a_crash_at_any_commit_gives_each_row_once(
     expect_example_once(redis)
 
 
+@pytest.mark.cluster
 def test_two_workers_share_the_tasks(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, folder: Path) -> None:
     log_example(hubs)
     jobs = [new_job(folder), new_job(folder)]
     for _ in range(30):
         for job in jobs:
-            job.step()
+            for worker in job.workers:
+                worker.step()
 
     held = [job.share.held for job in jobs]
     assert all(held)
@@ -188,6 +190,7 @@ def test_two_workers_share_the_tasks(redis: redis_py.Redis, hubs: Hubs, new_job:
     expect_example_once(redis)
 
 
+@pytest.mark.cluster
 def test_a_task_that_another_worker_took_meanwhile_doubles_nothing(
     redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, folder: Path
 ) -> None:
@@ -211,6 +214,7 @@ def test_a_task_that_another_worker_took_meanwhile_doubles_nothing(
     expect_example_once(redis)
 
 
+@pytest.mark.cluster
 def test_a_commit_that_another_was_faster_with_writes_nothing(
     redis: redis_py.Redis, hubs: Hubs, new_job: NewJob
 ) -> None:
@@ -254,6 +258,7 @@ def test_what_the_job_may_read_again_is_kept(
     expect_example_once(redis)
 
 
+@pytest.mark.cluster
 def test_what_the_job_is_done_with_goes(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, folder: Path) -> None:
     log_example(hubs)
     job = new_job(folder)
@@ -274,7 +279,7 @@ def test_a_job_that_ends_saves_its_state(redis: redis_py.Redis, hubs: Hubs, new_
     log_example(hubs)
     job = new_job(folder, 1e9)
     run(job)
-    job.stop()
+    stop(job)
     trim_all(hubs)
 
     assert [hubs["events"].read(partition) for partition in range(4)] == [[]] * 4
@@ -291,6 +296,7 @@ def test_events_that_give_no_row_go(hubs: Hubs, new_job: NewJob) -> None:
     assert hubs["events"].read(3) == []
 
 
+@pytest.mark.cluster
 def test_new_events_go_on_where_the_job_was(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
     job = new_job()
     run(job)
@@ -317,7 +323,7 @@ def test_bodies_that_are_no_json_objects_are_counted_and_block_nothing(
     hubs["events"].append([Event(body, "k") for body in (*bad, b'[{"n": 1}, {"n": 2}]', b"[]", b'{"n": 3}')])
     job = new_job()
     run(job)
-    job.stop()
+    stop(job)
     run(new_job())  # counts nothing again
 
     assert archived(redis) == [{"n": 1}, {"n": 2}, {"n": 3}]
@@ -415,14 +421,6 @@ def test_a_board_may_keep_the_best_score(
     run(new_job(job_folder(tmp_path, BOARD_JOB.replace('"add"', f'"{mode}"'))))
 
     assert Boards(redis)["b"].standing("ann").score == score
-
-
-def test_boards_of_another_server_can_t_be_written_with_the_rows(
-    redis: redis_py.Redis, hubs: Hubs, new_job: NewJob, tmp_path: Path
-) -> None:
-
-    with pytest.raises(InvalidJob, match="written in one transaction"):
-        load(job_folder(tmp_path), redis, hubs, Boards(redis, shards=2))
 
 
 def test_what_a_board_can_t_take_is_counted_and_the_rest_is_written(

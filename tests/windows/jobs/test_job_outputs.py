@@ -82,6 +82,7 @@ def stop(job: Job) -> None:
         worker.stop()
 
 
+@pytest.mark.cluster
 def test_the_same_rows_are_written_everywhere_once(
     redis: redis_py.Redis, hubs: Hubs, folder: Path, endpoint: ScriptedUpstream
 ) -> None:
@@ -105,6 +106,7 @@ def test_the_same_rows_are_written_everywhere_once(
     assert [sorted(map(str, found)) for found in (lines, events, posts)] == [expected] * 3
 
 
+@pytest.mark.cluster
 def test_a_receiver_that_is_away_holds_the_job_back_and_not_more(
     redis: redis_py.Redis, hubs: Hubs, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +115,7 @@ def test_a_receiver_that_is_away_holds_the_job_back_and_not_more(
     job = load(folder, redis, hubs, pacing=Pacing(batch=3, snapshot_seconds=0), beat=0.0)
     while job.step():
         pass
-    assert 2 <= redis.xlen("job:sums:outbox:Lines") < WINDOWS
+    assert 2 <= redis.xlen("{job:sums}:outbox:Lines") < WINDOWS
     run(job)
     stop(job)
 

@@ -348,6 +348,11 @@ def test_two_jobs_can_t_have_one_output(redis: redis_py.Redis, hubs: Hubs, tmp_p
         load(folder(tmp_path / "two"), redis, hubs)
 
 
-def test_a_cluster_is_refused(cluster: Any, tmp_path: Path) -> None:
-    with pytest.raises(InvalidJob, match="can't run on a Redis Cluster"):
-        load(folder(tmp_path / "j"), cluster, Hubs(cluster, {"events": 4}))
+def test_an_output_on_a_cluster_has_no_braces_in_its_name(cluster: Any, tmp_path: Path) -> None:
+    made = folder(
+        tmp_path / "j",
+        "SELECT n INTO [a{b}] FROM Input",
+        '[inputs.Input]\nhub = "events"\n[outputs."a{b}"]\ntype = "stream"',
+    )
+    with pytest.raises(InvalidJob, match="a name with braces"):
+        load(made, cluster, Hubs(cluster, {"events": 4}))

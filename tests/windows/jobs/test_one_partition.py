@@ -22,7 +22,7 @@ from pipeline.windows.planning.topology import topology
 
 from ..support.crashes import Crash, Fuse, die
 from ..support.example import enqueued_ms
-from ..support.running_jobs import load, rows, run, write_job
+from ..support.running_jobs import end, load, rows, run, write_job
 
 #: Windows of each kind, not grouped by the partition key, a join, and a window over a window: all need every row.
 QUERY = """
@@ -59,7 +59,7 @@ def new_job(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> Iterator[NewJo
 
     yield new
     for job in made:
-        job.share.stop()
+        end(job)
 
 
 def in_two_stages(job: Job, folder: Path) -> Job:
@@ -135,7 +135,7 @@ def test_a_job_that_began_with_two_stages_begins_anew_and_goes_on_after_its_last
     run(job)
 
     assert written(redis) == expected
-    assert {key.decode() for key in redis.scan_iter("job:j:*:merge")} == set()
+    assert {key.decode() for key in redis.scan_iter("{job:j}:*:merge")} == set()
     assert not redis.exists(Exchange(redis, "j", 0).key, Exchange(redis, "j", 0).watermark_key)
 
 

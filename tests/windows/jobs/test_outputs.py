@@ -37,6 +37,7 @@ def output(redis: redis_py.Redis) -> StreamOutput:
     return output
 
 
+@pytest.mark.cluster
 def test_pages_follow_each_other(output: StreamOutput) -> None:
     write(output, 5)
     first = output.read(limit=2)
@@ -81,6 +82,7 @@ def test_an_output_of_another_job_is_taken(output: StreamOutput) -> None:
     declare_outputs(output.redis, "job", [output.name])
 
 
+@pytest.mark.cluster
 def test_outputs_are_listed_with_the_job_that_writes_them(output: StreamOutput) -> None:
     declare_outputs(output.redis, "other", ["b"])
     write(output, 3)
@@ -92,6 +94,7 @@ def test_outputs_are_listed_with_the_job_that_writes_them(output: StreamOutput) 
     ]
 
 
+@pytest.mark.cluster
 def test_what_a_job_left_behind_can_be_read_taken_over_and_deleted(output: StreamOutput) -> None:
     write(output, 1)
     with pytest.raises(OutputInUse):

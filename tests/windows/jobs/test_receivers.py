@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,13 @@ from pipeline.hub.namespace import Hubs
 from pipeline.hub.partition import partition_of
 from pipeline.hub.runtime import runtime
 from pipeline.windows.jobs.delivery import Delivery
-from pipeline.windows.jobs.outputs import Outbox
 from pipeline.windows.jobs.outputs.file import FileReceiver
 from pipeline.windows.jobs.outputs.hub import HubReceiver
 from pipeline.windows.jobs.outputs.outbox import Batch, Receiver, delivery_status
 from pipeline.windows.jobs.outputs.webhook import WebhookReceiver
 
 from ...upstream import Answer, ScriptedUpstream, make_certificates, scripted_upstream
+from ..support.crashes import Crash, Dying
 from ..support.outboxes import NOON, die, numbers, outbox, put, run
 
 Start = Callable[[Receiver], Delivery]
@@ -42,32 +43,10 @@ def start(redis: redis_py.Redis) -> Iterator[Start]:
         delivery.stop()
 
 
-class Killed(BaseException):
-    pass
-
-
-class Dying(Outbox):
-    """Dies after the receiver has taken a batch, but before that is saved."""
-
-    def __init__(self, box: Outbox, receiver: Receiver) -> None:
-        super().__init__(box.redis, box.job, box.output, _Dying(receiver))
-
-
-class _Dying:
-    def __init__(self, receiver: Receiver) -> None:
-        self.receiver = receiver
-        self.most_rows = receiver.most_rows
-        self.key = receiver.key
-        self.begin = receiver.begin
-
-    def send(self, batch: Batch) -> str:
-        self.receiver.send(batch)
-        raise Killed
-
-
 def kill_after_sending(delivery: Delivery) -> None:
-    delivery.outbox = Dying(delivery.outbox, delivery.outbox.receiver)
-    with pytest.raises(Killed):
+    """Let it die after the receiver has taken a batch, but before that is saved."""
+    delivery.outbox.receiver = Dying(delivery.outbox.receiver)
+    with pytest.raises(Crash):
         delivery.step()
     die(delivery)
 
@@ -142,6 +121,28 @@ def test_a_process_that_lost_its_lease_in_a_pause_writes_nothing(start: Start, f
 
     assert delivery.step() == 0
     assert file.read_text() == ""
+
+
+def test_a_disk_that_is_full_has_no_part_of_a_line_and_each_line_once_when_there_is_room(
+    start: Start, file: Path
+) -> None:
+    delivery = start(FileReceiver(file))
+    put(delivery.outbox, numbers(*range(3)))
+    run(delivery)
+    whole = file.read_bytes()
+    put(delivery.outbox, numbers(*range(3, 40)))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 101, hard))  # no file may have more, as on a full disk
+    try:
+        assert delivery.step() == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert file.read_bytes() == whole
+    assert "File too large" in str(error(delivery)[0])
+
+    delivery._pace.succeeded()  # as time would
+    run(delivery)
+    assert lines(file) == list(range(40))
 
 
 def test_a_file_that_can_t_be_opened_is_tried_again(start: Start, file: Path) -> None:

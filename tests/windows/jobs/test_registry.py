@@ -33,7 +33,7 @@ from pipeline.windows.language.ticks import parse
 
 from ...stack import REPOSITORY
 from ..support.example import JOB
-from ..support.running_jobs import write_job
+from ..support.running_jobs import end, stop, write_job
 
 
 def definition(query: str = "SELECT n INTO Out FROM Input", **document: Any) -> Definition:
@@ -82,11 +82,11 @@ def find(registry: JobRegistry) -> Iterator[Find]:
 
     yield find
     for job in found:
-        job.share.stop()
+        end(job)
 
 
 def run(job: Job) -> None:
-    while job.step():
+    while sum(worker.step() for worker in job.workers):
         pass
 
 
@@ -107,6 +107,7 @@ def reason(registry: JobRegistry, name: str = "j") -> str | None:
     return registry.progress(name, registry.get(name)).reason
 
 
+@pytest.mark.cluster
 def test_a_job_that_is_put_is_found_and_run(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
     assert registry.put("j", definition())
     assert (list_outputs(registry.redis)[0].job, state(registry)) == ("j", State.NO_WORKER)
@@ -119,12 +120,13 @@ def test_a_job_that_is_put_is_found_and_run(registry: JobRegistry, hubs: Hubs, f
     assert state(registry) is State.RUNNING
 
 
+@pytest.mark.cluster
 def test_a_job_that_is_put_again_goes_on_where_it_was(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
     registry.put("j", definition())
     send(hubs, 1)
     (first,) = find()
     run(first)
-    first.stop()
+    stop(first)
     assert not registry.put("j", definition("SELECT n, n + 1 AS m INTO Out FROM Input"))
     send(hubs, 2)
     (second,) = find()
@@ -142,7 +144,7 @@ def test_a_job_that_is_stopped_keeps_its_state_and_its_place(registry: JobRegist
     registry.stop("j")
 
     assert find() == []
-    job.stop()  # as a worker does
+    stop(job)  # as a worker does
     assert (state(registry), registry.get("j").stopped is not None) == (State.STOPPED, True)
     assert attached(hubs) == {"job:j"}
 
@@ -252,6 +254,7 @@ def test_outputs_that_a_job_has_no_more_stay_to_be_read(registry: JobRegistry) -
     assert [(output.name, output.job) for output in list_outputs(registry.redis)] == [("New", "j"), ("Out", None)]
 
 
+@pytest.mark.cluster
 def test_a_hub_that_a_job_has_left_keeps_nothing_for_it(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
     registry.put("j", definition())
     (job,) = find()
@@ -310,6 +313,7 @@ def test_an_output_of_another_job_refuses_all_of_them(registry: JobRegistry) -> 
     assert [(output.name, output.job) for output in list_outputs(registry.redis)] == [("Out", "j")]
 
 
+@pytest.mark.cluster
 def test_a_deleted_job_leaves_its_rows_and_nothing_else(
     registry: JobRegistry, hubs: Hubs, find: Find, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -322,7 +326,7 @@ def test_a_deleted_job_leaves_its_rows_and_nothing_else(
     assert (rows(registry), attached(hubs)) == ([b'{"key":null,"n":1}'], {"job:j"})
     job.step()
     registry.delete("j")
-    job.stop()  # as a worker does when it finds out: it saves its state
+    stop(job)  # as a worker does when it finds out: it saves its state
 
     monkeypatch.setattr(registry_module, "SETTLE_MS", 0)
     assert find() == []
@@ -336,6 +340,7 @@ def test_a_deleted_job_leaves_its_rows_and_nothing_else(
         registry.delete("j")
 
 
+@pytest.mark.cluster
 def test_a_deleted_job_that_is_still_run_writes_nothing(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
     registry.put("j", definition())
     (job,) = find()
@@ -347,6 +352,7 @@ def test_a_deleted_job_that_is_still_run_writes_nothing(registry: JobRegistry, h
     assert rows(registry) == []
 
 
+@pytest.mark.cluster
 def test_a_job_is_purged_again_when_no_worker_can_have_it(
     registry: JobRegistry, hubs: Hubs, find: Find, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,12 +364,13 @@ def test_a_job_is_purged_again_when_no_worker_can_have_it(
     monkeypatch.setattr(registry_module, "SETTLE_MS", 0)
     find()
     assert attached(hubs) == {"job:j"}  # a worker may still run it
-    job.share.stop()
+    end(job)
     find()
 
     assert attached(hubs) == set()
 
 
+@pytest.mark.cluster
 def test_a_new_job_of_a_deleted_one_s_name_begins_anew(registry: JobRegistry, hubs: Hubs, find: Find) -> None:
     registry.put("j", definition())
     send(hubs, 1)
@@ -371,7 +378,7 @@ def test_a_new_job_of_a_deleted_one_s_name_begins_anew(registry: JobRegistry, hu
     run(first)
     registry.delete("j")
     registry.put("j", definition())
-    first.stop()
+    stop(first)
     (second,) = find()
     run(second)
 
@@ -379,6 +386,7 @@ def test_a_new_job_of_a_deleted_one_s_name_begins_anew(registry: JobRegistry, hu
     assert registry.redis.hgetall(keys.DELETED) == {}
 
 
+@pytest.mark.cluster
 def test_an_output_is_deleted_by_itself(registry: JobRegistry) -> None:
     registry.put("j", definition())
     registry.delete("j")
@@ -415,7 +423,7 @@ def test_a_job_starts_once_a_worker_looks_for_jobs(registry: JobRegistry, find: 
     assert state(registry) is State.RUNNING
     registry.stop("j")
     assert state(registry) is State.STOPPING
-    job.stop()
+    stop(job)
     assert state(registry) is State.STOPPED
     registry.start("j")
     registry.redis.delete(keys.LOOKED)  # as time would
@@ -516,7 +524,7 @@ def test_a_job_is_restarted(registry: JobRegistry, hubs: Hubs, find: Find, start
     (job,) = find()
     run(job)
     assert len(rows(registry)) == 3
-    job.stop()
+    stop(job)
     registry.stop("j")
     registry.restart("j", start)
     (again,) = find()
@@ -541,7 +549,7 @@ def test_a_worker_that_has_not_heard_of_a_restart_does_not_undo_it(
     (job,) = find()
     send(hubs, 1)
     run(job)
-    job.stop()
+    stop(job)
     for other in (late, old):
         run(other)
         other.stop()
@@ -555,7 +563,7 @@ def test_a_folder_s_job_is_restarted(registry: JobRegistry, hubs: Hubs, tmp_path
     send(hubs, 1)
     (job,) = finder.jobs()
     run(job)
-    job.stop()
+    stop(job)
     registry.restart("j", "2024-05-01T00:00:00Z")
     (again,) = finder.jobs()
     run(again)
@@ -584,7 +592,7 @@ def test_the_jobs_of_folders_are_listed_and_can_t_be_put(registry: JobRegistry, 
     job.step()
     with pytest.raises(JobInUse):
         registry.delete("shipped")
-    job.share.stop()
+    end(job)
     registry.delete("shipped")
     assert registry.all() == {}
 

@@ -39,7 +39,7 @@ from pipeline.windows.operators.faults import (
 
 from ..support.crashes import die
 from ..support.example import at, enqueued_ms
-from ..support.running_jobs import closed, load, rows, run, write_job
+from ..support.running_jobs import closed, end, load, rows, run, write_job
 
 NewJob = Callable[..., Job]
 EVENTS = '[inputs.Input]\nhub = "events"\n'
@@ -63,7 +63,7 @@ def new_job(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path) -> Iterator[NewJo
 
     yield new
     for job in made:
-        job.share.stop()
+        end(job)
 
 
 def send(hubs: Hubs, arrival: str, partition: int = 0, hub: str = "events", **columns: object) -> None:
@@ -235,17 +235,17 @@ def test_what_a_job_says_of_itself(redis: redis_py.Redis, hubs: Hubs, new_job: N
 def test_a_status_is_written_once_a_second(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
     job = new_job(COUNTS.format(""))
     job.step()
-    first = redis.hgetall("job:j:status")
+    first = redis.hgetall("{job:j}:status")
     job.step()
 
     assert PERIOD == 1.0
-    assert redis.hgetall("job:j:status") == first
+    assert redis.hgetall("{job:j}:status") == first
 
 
 def test_a_task_that_fails_is_told_and_stops_no_other(redis: redis_py.Redis, hubs: Hubs, new_job: NewJob) -> None:
     job = new_job("SELECT n INTO Out FROM Input")
     job.step()
-    redis.set("job:j:state:0", "no hash")
+    redis.set("{job:j}:state:0", "no hash")
     job.tasks[0].forget()
     for partition in range(2):
         send(hubs, "10:01", partition, n=partition)

@@ -28,6 +28,10 @@ ODD = {
         "SELECT a.x FROM I a WHERE i.x = 1",
         ["1:27 i has the name a in this FROM, so that i.x is a property of a's column i"],
     ),
+    "the name that an alias hides, in TIMESTAMP BY": (
+        "SELECT a.x FROM I a TIMESTAMP BY I.t JOIN J b ON DATEDIFF(second, a, b) BETWEEN 0 AND 1",
+        ["1:34 I has the name a in this FROM, so that I.t is a property of a's column I"],
+    ),
     "a hop longer than its window": (
         "SELECT COUNT(*) FROM I GROUP BY HoppingWindow(second, 5, 10)",
         ["1:33 the hop is longer than the window"],

@@ -7,7 +7,10 @@ from typing import Any
 from redis.client import Pipeline
 
 from pipeline.windows.jobs.job import Job
+from pipeline.windows.jobs.outputs.outbox import Batch, Receiver
 from pipeline.windows.jobs.state import Checkpoint, Guarded
+
+from .running_jobs import end
 
 
 class Crash(BaseException):
@@ -39,7 +42,19 @@ class CrashingCheckpoint(Checkpoint):
         return replies
 
 
+class Dying:
+    """A receiver that takes a batch, and dies before that can be saved."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self.receiver = receiver
+        self.most_rows, self.key, self.begin = receiver.most_rows, receiver.key, receiver.begin
+
+    def send(self, batch: Batch) -> str:
+        self.receiver.send(batch)
+        raise Crash
+
+
 def die(job: Job) -> None:
     """End a job as kill -9 does, except that its leases and its presence end at once."""
-    job.share.stop()
+    end(job)
     job.tasks.clear()

@@ -37,9 +37,21 @@ def closed(task: StageTask) -> int:
 
 
 def run(job: Job) -> None:
-    """Run a job, as its only worker, until it has all of the tasks and they have nothing to do."""
-    while job.step() or len(job.share.held) < len(job.tasks):
+    """Run a job, as its only worker, until it has all of the tasks and they, and its deliveries, have nothing to do."""
+    while sum(worker.step() for worker in job.workers) or len(job.share.held) < len(job.tasks):
         pass
+
+
+def stop(job: Job) -> None:
+    """Stop all that a worker runs for a job."""
+    for worker in job.workers:
+        worker.stop()
+
+
+def end(job: Job) -> None:
+    """Give up all that a job's worker holds, and save nothing."""
+    for worker in job.workers:
+        worker.share.stop()
 
 
 def rows(redis: redis_py.Redis, name: str = "Out") -> list[tuple[str | None, dict[str, Any]]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ....boards import Boards
-from ....boards.changes import Code, Op
+from ....boards.board import Board
+from ....boards.changes import Code, Op, checked_member
 from ....boards.shard import OtherForm, error_of
 from ....errors import InvalidValue, PipelineError
 from ....store import Pipeline, ResponseError
@@ -15,6 +16,12 @@ from ...engine.engine import OutputRow
 from ...language.values import lookup
 from ...operators.faults import BOARD, BOARD_NULL, Faults
 from .sink import Sink
+
+
+class Change(NamedTuple):
+    op: Op
+    member: str
+    score: Decimal
 
 
 class BoardOutput(Sink):
@@ -36,37 +43,45 @@ class BoardOutput(Sink):
         self.op = Op(mode)
 
     def queue(self, pipe: Pipeline, rows: Sequence[OutputRow], faults: Faults) -> None:
+        self.give(rows, faults, lambda _, change: self.boards[self.board].queue_update(pipe, *change))
+
+    def give(self, rows: Iterable[OutputRow], faults: Faults, take: Callable[[OutputRow, Change], object]) -> None:
+        """Call `take` with each row's change. Report a fault if there is none, or if `take` raises `InvalidValue`."""
         for row in rows:
-            member = lookup(row.columns, self.member)
-            score = lookup(row.columns, self.score)
+            member, score = lookup(row.columns, self.member), lookup(row.columns, self.score)
             try:
-                change = self.op, _member(member, self.member), _decimal(score, self.score)
-                self.boards[self.board].queue_update(pipe, *change)
+                take(row, Change(self.op, _member(member, self.member), _decimal(score, self.score)))
             except InvalidValue as exc:
                 kind = BOARD_NULL if member is None or score is None else BOARD
                 faults.report(kind, f"board {self.board}: {exc}", row)
 
     def replied(self, reply: Any, faults: Faults) -> None:
-        """Report a change that the board refused, or could not make, as a fault. Raises any other error.
+        """Report a change that the board refused, or could not make, as a fault. Raises any other error."""
+        if why := refusal(self.boards[self.board], reply):
+            faults.report(BOARD, f"board {self.board}{why}")
 
-        A board that has other places than this process knew is written with those from the next transaction on.
-        """
-        error = error_of(reply) if isinstance(reply, ResponseError) else None
-        if isinstance(error, OtherForm):
-            self.boards[self.board].shards.form = error.form
-            faults.report(BOARD, f"board {self.board}: a score is lost: {error}, since another process changed them")
-        elif isinstance(error, PipelineError):
-            faults.report(BOARD, f"board {self.board}: {error}")
-        elif isinstance(reply, list) and reply[0].decode() not in (Code.OK, Code.KEPT, Code.DROPPED):
-            faults.report(BOARD, f"board {self.board} did not take a score ({reply[0].decode()})")
-        else:
-            super().replied(reply, faults)
+
+def refusal(board: Board, reply: Any) -> str:
+    """Return why a board did not make a change, given the reply to it, '' if it did. Raises any other error.
+
+    A board that has other places than this process knew is written with those from the next transaction on.
+    """
+    error = error_of(reply) if isinstance(reply, ResponseError) else None
+    if isinstance(error, OtherForm):
+        board.shards.form = error.form
+        return f": a score is lost: {error}, since another process changed them"
+    if isinstance(error, PipelineError):
+        return f": {error}"
+    if isinstance(reply, Exception):
+        raise reply
+    code = reply[0].decode()
+    return "" if code in (Code.OK, Code.KEPT, Code.DROPPED) else f" did not take a score ({code})"
 
 
 def _member(value: Any, column: str) -> str:
     if type(value) not in (str, int):
         raise InvalidValue(f"{column} is not a member's name: it is {_shown(value)}", "member")
-    return str(value)
+    return checked_member(str(value))
 
 
 def _decimal(value: Any, column: str) -> Decimal:

@@ -15,8 +15,8 @@ class FileReceiver:
     """Appends each row to a file as a line of JSON: exactly once, even if the process or the machine dies.
 
     The mark is the file's length in bytes after the last batch. Bytes after it were written by a process that died
-    before it could save the new mark; they are cut off. If the file is shorter than the mark, it is not the same file,
-    and nothing is written to it.
+    before it could save the new mark, or are what a full disk had room for: they are cut off. If the file is shorter
+    than the mark, it is not the same file, and nothing is written to it.
 
     The file is locked while it is written to, so that a process that lost its lease during a long pause can't write
     when it continues. A network file system must support flock for this.
@@ -49,7 +49,7 @@ class FileReceiver:
     def _write(self, batch: Batch, length: int) -> int:
         is_new = not self.path.exists()
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        with open(descriptor, "wb") as file:
+        with open(descriptor, "wb", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             batch.check()  # from here on no other process can write
             size = file.seek(0, os.SEEK_END)
@@ -61,9 +61,14 @@ class FileReceiver:
                 )
             file.truncate(length)
             file.seek(length)
-            file.writelines(row.json + b"\n" for row in batch.rows)
-            file.flush()
-            os.fsync(file.fileno())
+            left = memoryview(b"".join(row.json + b"\n" for row in batch.rows))
+            try:
+                while left:
+                    left = left[file.write(left) :]
+                os.fsync(file.fileno())
+            except OSError:  # the disk is full: nobody shall read a part of a line until the next try
+                file.truncate(length)
+                raise
             length = file.tell()
         if is_new:
             _sync_folder(self.path.parent)

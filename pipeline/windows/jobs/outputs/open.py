@@ -9,7 +9,7 @@ from pathlib import Path
 from ....boards import Boards
 from ....errors import InvalidValue
 from ....hub.namespace import Hubs, UnknownHub
-from ....store import Redis
+from ....store import Redis, RedisCluster
 from ..job_toml import (
     BoardConfig,
     FileConfig,
@@ -21,6 +21,7 @@ from ..job_toml import (
     WebhookConfig,
 )
 from .board import BoardOutput
+from .elsewhere import BoardOutbox, StreamReceiver
 from .file import FileReceiver
 from .hub import HubReceiver
 from .outbox import Outbox, Receiver
@@ -30,18 +31,18 @@ from .webhook import WebhookReceiver
 
 
 def open_outputs(
-    job: str, config: JobConfig, client: Redis, hubs: Hubs, boards: Boards, folder: Path | None = None
+    job: str, config: JobConfig, hubs: Hubs, boards: Boards, folder: Path | None = None
 ) -> Mapping[str, Sequence[Sink]]:
     """Return the sinks of each output, and declare those that are streams. Raises `InvalidValue` or `OutputTaken`.
 
     Files are in `folder`; without a folder, the job may not write files.
     """
-    opening = _Opening(job, config, client, hubs, boards, folder)
+    opening = _Opening(job, config, hubs.redis, hubs, boards, folder)
     sinks: dict[str, list[Sink]] = {name: [opening.sink(name, table)] for name, table in config.outputs.items()}
     for name, board in config.boards:
         sinks[name].append(opening.board("[[boards]]", board))
-    streams = [sink.name for opened in sinks.values() for sink in opened if isinstance(sink, StreamOutput)]
-    declare_outputs(client, job, streams)  # last, when nothing else is wrong with the job
+    streams = [name for name, table in config.outputs.items() if isinstance(table, StreamConfig)]
+    declare_outputs(hubs.redis, job, streams)  # last, when nothing else is wrong with the job
     return sinks
 
 
@@ -56,24 +57,26 @@ class _Opening:
 
     def sink(self, name: str, table: OutputConfig) -> Sink:
         place = f"[outputs.{name}]"
-        match table:
-            case StreamConfig():
-                return StreamOutput(self.client, name, table.maxlen)
-            case BoardConfig():
-                return self.board(place, table)
+        if isinstance(table, BoardConfig):
+            return self.board(place, table)
+        if isinstance(table, StreamConfig) and not isinstance(self.client, RedisCluster):
+            return StreamOutput(self.client, name, table.maxlen)
         try:
             return Outbox(self.client, self.job, name, self._receiver(name, table))
         except (InvalidValue, UnknownHub) as exc:
             raise InvalidValue(f"{place}: {exc}", f"outputs.{name}") from exc
 
-    def board(self, place: str, table: BoardConfig) -> BoardOutput:
+    def board(self, place: str, table: BoardConfig) -> Sink:
         try:
-            return BoardOutput(self.boards, table.board, table.member, table.score, table.mode)
+            output = BoardOutput(self.boards, table.board, table.member, table.score, table.mode)
+            return output if self.boards.are_in(self.client) else BoardOutbox(self.client, self.job, output)
         except InvalidValue as exc:
             raise InvalidValue(f"{place}: {exc}", exc.field or place.strip("[]")) from exc
 
-    def _receiver(self, name: str, table: HubConfig | FileConfig | WebhookConfig) -> Receiver:
+    def _receiver(self, name: str, table: StreamConfig | HubConfig | FileConfig | WebhookConfig) -> Receiver:
         match table:
+            case StreamConfig():
+                return StreamReceiver(StreamOutput(self.client, name, table.maxlen))
             case HubConfig():
                 inputs = [input_ for input_ in self.config.inputs.values() if isinstance(input_, HubInput)]
                 if any(input_.hub.lower() == table.hub.lower() for input_ in inputs):

@@ -1,4 +1,4 @@
-"""Rows on their way to outputs outside of Redis's transactions: a hub, a file, a webhook.
+"""Rows on their way to outputs outside of the job's transactions: a hub, a file, a webhook, a place elsewhere in Redis.
 
 Theory of operation. A task puts rows into the outbox, a stream, in the transaction that commits what it has done; so
 each row is there once. From there one worker at a time, which holds a lease (delivery.py), hands them to the receiver
@@ -14,7 +14,8 @@ Each batch is in one of two states, which is saved in a hash in Redis (`_State`)
 
 A batch that is under way may have been taken already, if only the answer was lost. So it is sent again unchanged, with
 the same rows, id and mark, and the receiver can tell it from a new one: the hub knows the last offset that it took of
-this `source`; the file's length differs from the `mark`; a webhook gets the id as Idempotency-Key, and may use it.
+this `source`, and so does a place elsewhere in Redis; the file's length differs from the `mark`; a webhook gets the id
+as Idempotency-Key, and may use it.
 
 Invariant.
 
@@ -33,16 +34,17 @@ observes (`StageTask._read`).
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, NamedTuple, Protocol, cast
 
 import msgspec
 
 from ....errors import PipelineError
-from ....store import Pipeline, Redis, WatchError, while_full
+from ....store import Pipeline, Redis, WatchError, transaction, while_full
 from ....store.lease import Lease, LeaseLost
 from ....store.offsets import following
 from ....store.pace import RECEIVER_WAIT
@@ -53,6 +55,8 @@ from ...language.values import RowError
 from ...operators.faults import ROW, Faults
 from .. import keys
 from .sink import Sink, encoded, row_id
+
+logger = logging.getLogger(__name__)
 
 #: The number of rows in an outbox at which the job stops reading its inputs, until the receiver has taken some.
 MOST_WAITING = 100_000
@@ -90,13 +94,14 @@ class Batch:
 
     `source` is the outbox's random name, which no other outbox has, not even that of the same job after it was deleted
     and made again. `mark` is what the receiver returned after the last batch. `check` raises `LeaseLost` if another
-    worker has taken over.
+    worker has taken over. `left_out` gets, for each row that the receiver leaves out for good, why.
     """
 
     source: str
     rows: Sequence[WaitingRow]
     mark: str
     check: Callable[[], None]
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -120,13 +125,17 @@ class Receiver(Protocol):
 
 
 class DeliveryStatus(msgspec.Struct, frozen=True):
-    """`waiting` and `delivered` are numbers of rows; `error` is why delivery waits or has stopped, null if it works."""
+    """`waiting`, `delivered` and `left_out` are numbers of rows; the last are those that a board could not take.
+
+    `error` is why delivery waits or has stopped, null if it works.
+    """
 
     output: str
     waiting: int
     delivered: int
     stopped: bool
     error: str | None
+    left_out: int = 0
 
 
 class _State(NamedTuple):
@@ -165,7 +174,15 @@ class Outbox(Sink):
                 faults.report(ROW, f"a row for {self.output} is left out: {exc}", row)
                 continue
             if (json := encoded(row, faults)) is not None:
-                values += (row_id(self.job, row), isoformat(row.time) if row.windowed else "", json, key or "")
+                values += self.entry(row, json, key or "")
+        self.put(pipe, values)
+
+    def entry(self, row: OutputRow, json: str, key: str = "") -> tuple[str, ...]:
+        """Return the values of a row's entry."""
+        return row_id(self.job, row), isoformat(row.time) if row.windowed else "", json, key
+
+    def put(self, pipe: Pipeline, values: Sequence[str]) -> None:
+        """Put entries, of the values of `entry`, into the task's transaction."""
         if values:
             queue_entries(pipe, self.key, ("i", "e", "r", "k"), values)
 
@@ -185,20 +202,24 @@ class Outbox(Sink):
 
         if begun != state:
             self._commit(lease, state, begin)
-        new_mark = self.receiver.send(Batch(begun.source, rows, mark, lambda: self._check(lease)))
+        batch = Batch(begun.source, rows, mark, lambda: self._check(lease))
+        new_mark = self.receiver.send(batch)
 
         def taken(pipe: Pipeline) -> None:
             pipe.xtrim(self.key, minid=following(begun.to), approximate=False)
             pipe.hset(self.state_key, "mark", new_mark)
             pipe.hdel(self.state_key, "to", "error", "stopped")
-            pipe.hincrby(self.state_key, "delivered", len(rows))
+            pipe.hincrby(self.state_key, "delivered", len(rows) - len(batch.left_out))
+            pipe.hincrby(self.state_key, "left_out", len(batch.left_out))
 
         self._commit(lease, begun, taken)
+        for why in batch.left_out:
+            logger.warning("job %s: %s left out a row: %s", self.job, self.output, why)
         return len(rows)
 
     def note(self, error: str | None, *, stopped: bool = False) -> None:
         """Save for the status why the rows wait or, with `stopped`, why delivery has stopped; None deletes both."""
-        with self.redis.pipeline() as pipe:
+        with transaction(self.redis, self.state_key) as pipe:
             pipe.hdel(self.state_key, "error", "stopped")
             if error is not None:
                 pipe.hset(self.state_key, "error", error)
@@ -228,7 +249,7 @@ class Outbox(Sink):
         The lease itself is not watched, because each renewal would make the transaction fail. A worker that takes the
         lease over between the check and the transaction can only have begun to send this same batch.
         """
-        with self.redis.pipeline() as pipe:
+        with transaction(self.redis, self.state_key) as pipe:
             pipe.watch(self.state_key)  # type: ignore[no-untyped-call]
             stored = cast("list[bytes | None]", pipe.hmget(self.state_key, _State._fields))
             if _State.of(stored) != state:
@@ -257,14 +278,14 @@ def delivery_status(client: Redis, job: str, output: str) -> DeliveryStatus:
 def queue_delivery_status(pipe: Pipeline, job: str, output: str) -> None:
     """Ask for the status of a job's output outside Redis."""
     pipe.xlen(keys.outbox(job, output))
-    pipe.hmget(keys.delivery(job, output), "delivered", "error", "stopped")
+    pipe.hmget(keys.delivery(job, output), "delivered", "error", "stopped", "left_out")
 
 
 def delivery_status_of(output: str, replies: Iterator[Any]) -> DeliveryStatus:
     """Return what the replies to `queue_delivery_status` say."""
-    waiting, (delivered, error, stopped) = next(replies), next(replies)
+    waiting, (delivered, error, stopped, left_out) = next(replies), next(replies)
     text = None if error is None else error.decode()
-    return DeliveryStatus(output, waiting, int(delivered or 0), stopped is not None, text)
+    return DeliveryStatus(output, waiting, int(delivered or 0), stopped is not None, text, int(left_out or 0))
 
 
 def _waiting(entry_id: bytes, fields: Mapping[bytes, bytes]) -> WaitingRow:

@@ -33,15 +33,9 @@ for i = 2, #ARGV do redis.call('HSET', KEYS[1], ARGV[i], ARGV[1]) end
 """
 )
 
-# KEYS[1] the outputs, KEYS[2] an output's rows; ARGV[1] the output. Returns the job that writes the output, '' if there
-# was none and the output is deleted now, or nothing if there is no such output.
+# KEYS[1] the outputs; ARGV[1] an output. Deletes it, if no job writes it.
 _DELETE = """
-local job = redis.call('HGET', KEYS[1], ARGV[1])
-if job == '' then
-  redis.call('HDEL', KEYS[1], ARGV[1])
-  redis.call('UNLINK', KEYS[2])
-end
-return job
+if redis.call('HGET', KEYS[1], ARGV[1]) == '' then redis.call('HDEL', KEYS[1], ARGV[1]) end
 """
 
 
@@ -97,17 +91,23 @@ class StreamOutput(Sink):
 
     def delete(self) -> None:
         """Delete the output with its rows. Raises `UnknownOutput`, or `OutputInUse` while a job writes to it."""
-        job = cast("bytes | None", self.redis.eval(_DELETE, 2, keys.OUTPUTS, self.key, self.name))
+        job = cast("bytes | None", self.redis.hget(keys.OUTPUTS, self.name))
         if job is None:
             raise UnknownOutput(self.name)
         if job:
             raise OutputInUse(f"the job {job.decode()!r} writes to the output {self.name!r}: delete the job first")
+        self.redis.unlink(self.key)  # in another slot of a cluster; first, so that none are left if this process dies
+        self.redis.eval(_DELETE, 1, keys.OUTPUTS, self.name)
 
     def queue(self, pipe: Pipeline, rows: Sequence[OutputRow], faults: Faults) -> None:
         values: list[str] = []
         for row in rows:
             if (json := encoded(row, faults)) is not None:
                 values += (isoformat(row.time) if row.windowed else "", json)
+        self.append(pipe, values)
+
+    def append(self, pipe: Pipeline, values: Sequence[str]) -> None:
+        """Put rows into a transaction; `values` has of each the end of its window, or '', and its JSON."""
         if values:
             queue_entries(pipe, self.key, ("e", "r"), values, self.maxlen)
 
