@@ -162,7 +162,7 @@ def test_a_file_of_the_folder_that_is_missing_is_named_with_what_a_job_is(tmp_pa
     for missing, written in (("job.toml", ""), ("query.asaql", "[inputs.Input]")):
         result = wz_job(command, tmp_path)
         assert result.exit_code == 1
-        assert result.stderr.startswith(f"Error: {tmp_path}/{missing}: is not there: a job is a folder with query.asaql")
+        assert result.stderr.startswith(f"Error: {tmp_path}/{missing}: is not there: a job is a folder with ")
         (tmp_path / "job.toml").write_text(written)
 
 
