@@ -77,7 +77,7 @@ class Shard:
         """Put a change into the caller's transaction, for any form with these places. Its reply is [code, score]."""
         args = update_args([(form, expires)], [change], 0, False)
         args[3] = -1 - form.places
-        UPDATE.queue(cast("Redis", self.client), pipe, self.keys, args)
+        UPDATE.queue(pipe, self.keys, args)
 
 
 def update(

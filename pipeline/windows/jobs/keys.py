@@ -46,6 +46,13 @@ _DELETED = Key(
     "a field, by a worker once none can have the job any more",
 )
 _LOOKED = Key("jobs:looked", "string", "that a worker has looked for jobs", f"{LOOKED_SECONDS:g} s", "nobody")
+_FOUND = Key(
+    "{job:JOB}:found",
+    "string",
+    "that a worker has found the folder of this job, which is stopped",
+    f"{LOOKED_SECONDS:g} s",
+    "nobody",
+)
 _JOB = Key(
     "job:JOB",
     "hash",
@@ -162,7 +169,7 @@ def _named(key: Key) -> Callable[..., str]:
     return lambda *values: key.named(**dict(zip(words, map(str, values), strict=True)))
 
 
-job, status, errors, workers = map(_named, (_JOB, _STATUS, _ERRORS, _WORKERS))
+job, status, errors, workers, found = map(_named, (_JOB, _STATUS, _ERRORS, _WORKERS, _FOUND))
 checkpoint, state, lease, faults = map(_named, (_CHECKPOINT, _STATE, _LEASE, _FAULTS))
 exchange, watermark = map(_named, (_EXCHANGE, _WATERMARK))
 outbox, delivery, delivery_lease, delivery_workers = map(
