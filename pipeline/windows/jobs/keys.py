@@ -51,6 +51,13 @@ _DELETED = Key(
     "a field, by a worker once none can have the job any more",
 )
 _LOOKED = Key("jobs:looked", "string", "that a worker has looked for jobs", f"{LOOKED_SECONDS:g} s", "nobody")
+found = Key(
+    "{job:JOB}:found",
+    "string",
+    "that a worker has found the folder of this job, which is stopped",
+    f"{LOOKED_SECONDS:g} s",
+    "nobody",
+)
 job = _kept(
     "job:JOB",
     "hash",
