@@ -316,6 +316,14 @@ def test_a_job_is_explained_as_the_hubs_have_it_run(client: ServiceClient, regis
         assert ("Stage 2" in explained) is (hub == "events")
 
 
+@pytest.mark.parametrize("mode", ["add", "set", "max", "min"])
+def test_a_job_may_give_its_scores_to_a_board_in_each_way(client: ServiceClient, mode: str) -> None:
+    board = {"from": "PerMinute", "board": "b", "member": "action", "score": "events", "mode": mode}
+    made = client.put("/jobs/j", json=BODY | {"boards": [board]})
+
+    assert (made.status_code, made.json["definition"]["boards"]) == (201, [board])
+
+
 def test_a_folder_s_job_is_shown_and_can_t_be_put(client: ServiceClient, registry: JobRegistry, tmp_path: Path) -> None:
     shutil.copytree(example.JOB, folder := tmp_path / "shipped")
     toml = folder / "job.toml"
