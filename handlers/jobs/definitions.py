@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import msgspec
 
 from pipeline.hub.rules import Right
+from pipeline.names import NAME
 from pipeline.windows.explanation.explain import explain
 from pipeline.windows.jobs.copying import copy_job
-from pipeline.windows.jobs.definition import NAME
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.opening import partition_counts
 from pipeline.windows.jobs.prepare import prepare, warnings_of

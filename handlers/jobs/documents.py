@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from pipeline.names import NAME
 from pipeline.store import Redis
 from pipeline.windows.engine.bodies import Delimiter
 from pipeline.windows.engine.bodies import Format as BodyFormat
-from pipeline.windows.jobs.definition import NAME, Definition
+from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.fault_examples import FaultExample, fault_examples
 from pipeline.windows.jobs.job_toml import (
     SNAPSHOT,

@@ -41,11 +41,11 @@ class UnknownJob(PipelineError, LookupError):
 
 
 class JobExists(PipelineError):
-    """A job of a folder and one made over HTTP can't have the same name."""
+    """Another job has this name: one of a folder, one made over HTTP, or the copied one."""
 
 
 class JobInUse(PipelineError):
-    """The job can't be deleted, because a worker runs it from its folder."""
+    """A worker has the job, so that it can't be deleted, or its name can't be taken yet."""
 
 
 class ReferenceInUse(PipelineError):

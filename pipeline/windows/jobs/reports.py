@@ -76,7 +76,7 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TaskError(msgspec.Struct, frozen=True):
-    """`task` may also be the name of reference data, or `BEGIN`. `time` is a UTC time of Redis's clock."""
+    """`task` may also be the name of reference data, `BEGIN` or `FOLDER`. `time` is a UTC time of Redis's clock."""
 
     task: str
     time: str

@@ -17,8 +17,8 @@ from pipeline.hub import Event
 from pipeline.hub.description import Description
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.rules import Right, Rules
+from pipeline.names import check_name
 from pipeline.settings import Settings
-from pipeline.windows.jobs.definition import check_name
 from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.job_toml import JobConfig, config_of
