@@ -105,9 +105,34 @@ class Computed:
     many: EvaluateMany = field(compare=False)
 
 
+class Fixed:
+    """A compiled expression that is constant: its value is known before there is a row."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __call__(self, row: Row) -> Any:
+        return self.value
+
+
 def computed(evaluate: Evaluate) -> Computed:
     """Return an expression whose values are computed row by row."""
     return Computed(evaluate, lambda rows: [evaluate(row) for row in rows])
+
+
+def part_at(place: Sequence[int]) -> Callable[[Row], Row | None]:
+    """Return the function that takes the row at `place` from a joined row; None if a LEFT JOIN found no such row."""
+
+    def part(row: Row | None) -> Row | None:
+        for index in place:
+            if row is None:
+                return None
+            row = row.columns[index]
+        return row
+
+    return part
 
 
 Changes = Iterator[tuple[str, bytes | None]]

@@ -11,11 +11,9 @@ import msgspec
 
 from ..language.ticks import BEGINNING, isoformat
 from ..operators import analytic, elements, join, reference
-from ..operators.faults import LATE_DROPPED, ROW, Faults
-from ..operators.halves import by_halves
-from ..operators.operator import Operator
+from ..operators.faults import LATE_DROPPED, ROW, Faults, by_halves
+from ..operators.operator import Operator, Waiting
 from ..operators.panes import Panes, PartialPanes
-from ..operators.waiting import Waiting
 from ..operators.windowing import window_operator
 from ..planning import nodes
 from ..planning.narrowing import narrowed

@@ -50,14 +50,13 @@ from typing import Any
 from ..language.ticks import BEGINNING
 from ..row import Batch, Changes, Computed, Row, batch_of
 from .aggregates import Aggregate
-from .faults import ROW, Faults
+from .faults import ROW, Faults, by_halves
 from .groups import Key, groupings
-from .halves import by_halves
+from .operator import MOST_WINDOWS, Waiting, count_groups
 from .pane import Pane
 from .results import rows_of_columns
 from .slices import Slices
 from .totals import AT_ONCE, Totals
-from .waiting import MOST_WINDOWS, Waiting, count_groups
 
 _FIELD = 4_096  # groups, so that no field is of many megabytes
 

@@ -8,9 +8,8 @@ from typing import Any
 from ..language.values import RowError
 from ..row import Batch, Row
 from .aggregates import Aggregate, Partials, SideBySide
-from .faults import ROW, Faults
+from .faults import ROW, Faults, by_halves
 from .groups import Group, Key, in_order, parts_of
-from .halves import by_halves
 
 Total = tuple[Key, Partials]
 """A group, and the partial results of all its rows in a window."""

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..language.values import Names
-from ..row import Evaluate, Row
-from .compiler import part_at
+from ..row import Evaluate, Row, part_at
 from .nodes import ItemColumn, ItemStar
 
 Project = Callable[[Sequence[Row]], Sequence[Mapping[str, Any]]]
