@@ -165,7 +165,7 @@ class FromClause:
             if table.is_reference:
                 raise QueryError(f"{call.function} can't be about reference data: it has no time", call.at)
             alone = self._partitioned(
-                rewrite(call, _resolving(Scope([table.relation.source(table.source, table.described)]))), table
+                Scope([table.relation.source(table.source, table.described)]).resolved(call), table
             )
             if alone not in table.analytics:
                 table.analytics.append(alone)
@@ -282,10 +282,6 @@ def _part(place: int, count: int) -> tuple[int, ...]:
 def _is_analytic(call: Call) -> bool:
     has_limit = call.over is not None and call.over.limit is not None
     return kind_of(call.function) == "analytic" or (kind_of(call.function) == "aggregate" and has_limit)
-
-
-def _resolving(scope: Scope) -> Any:
-    return lambda part: scope.resolve(part) if isinstance(part, Column) else None
 
 
 def _refuse_twice(names: Sequence[tuple[str, At]]) -> None:

@@ -54,11 +54,7 @@ def _through(node: Node, sources: Sequence[Holders]) -> Holders:
         case Select(items=items):
             return _selected(items or (), sources[0])
         case Window(keys=keys):
-            return frozenset(
-                Resolved(("key",), _NOWHERE, (place,), ())
-                for place, key in enumerate(keys)
-                if key.expression in sources[0]
-            )
+            return frozenset(_key(place) for place, key in enumerate(keys) if key.expression in sources[0])
         case Metadata() | Analytic() | Apply() | ReferenceJoin():
             return _inside(sources[0], 0)
         case Join():
@@ -83,7 +79,7 @@ def _selected(items: Sequence[ItemColumn | ItemStar], source: Holders) -> Holder
 
 def _of_star(item: ItemStar, source: Holders, names: Set[str]) -> Holders:
     return frozenset(
-        _column(holder.path)
+        column(holder.path)
         for holder in source
         if item.record is None
         and isinstance(holder, Resolved)
@@ -98,16 +94,21 @@ def _named(name: str, value: Expression, source: Holders) -> Holders:
     given: set[Expression] = set()
     for holder in source:
         if holder == value:
-            given.add(_column((name,)))
+            given.add(column((name,)))
         elif isinstance(holder, Resolved) and isinstance(value, Resolved):
             (place, path), (inner_place, inner) = value.key, holder.key
             if path and place == inner_place and inner[: len(path)] == path:
-                given.add(_column((name, *holder.path[len(path) :])))
+                given.add(column((name, *holder.path[len(path) :])))
     return frozenset(given)
 
 
-def _column(path: tuple[str, ...]) -> Resolved:
+def column(path: tuple[str, ...]) -> Resolved:
+    """Return a column of a plain row."""
     return Resolved(path, _NOWHERE, (), path)
+
+
+def _key(place: int) -> Resolved:
+    return Resolved(("key",), _NOWHERE, (place,), ())
 
 
 def _inside(held: Holders, place: int) -> Holders:
@@ -170,7 +171,7 @@ def _span(node: Node) -> int:
         case Window(window=window):
             return _span_of_window(window)
         case Analytic(calls=calls):
-            return max(_reach(call) for call in calls)
+            return max(map(_reach, calls))
         case Join(bounds=bounds, lag=lag):
             return max(bound.span for bound in bounds) + lag
     return 0
@@ -187,15 +188,11 @@ def _span_of_window(window: syntax.Window) -> int:
 
 
 def _reach(call: syntax.Call) -> int:
-    if call.over is not None and call.over.limit is not None:
-        return call.over.limit
-    return _interval(call)
-
-
-def _interval(call: syntax.Call) -> int:
-    """Return the length, in ticks, of ISFIRST(unit, n)'s interval; 0 for another call."""
-    match call.arguments:
-        case (syntax.Unit(name), syntax.Constant(int() as count)):
+    """Return for how long, in ticks, an analytic function looks back: its limit, or ISFIRST(unit, n)'s interval."""
+    match call:
+        case syntax.Call(over=syntax.Over(limit=int() as limit)):
+            return limit
+        case syntax.Call(arguments=(syntax.Unit(name), syntax.Constant(int() as count))):
             return WINDOW_UNITS[name] * count
     return 0
 
@@ -208,7 +205,7 @@ def key_columns(plan: Plan, window: int) -> dict[int, tuple[frozenset[str], ...]
     """
     node = plan.nodes[window]
     assert isinstance(node, Window)
-    keys = [frozenset[Expression]({Resolved(("key",), _NOWHERE, (place,), ())}) for place in range(len(node.keys))]
+    keys = [frozenset[Expression]({_key(place)}) for place in range(len(node.keys))]
     held = {window: keys}
     found: dict[int, tuple[frozenset[str], ...]] = {}
     for place, each in enumerate(plan.nodes):
