@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from ..expressions.closures import compile_condition, compile_expression
@@ -11,7 +12,7 @@ from ..functions import FUNCTIONS, METADATA, TIMESTAMP, WINDOW, kind_of
 from ..language.syntax import Call, Column, Expression, Star
 from ..language.tokens import QueryError
 from ..language.values import Datetime, Names
-from ..row import Evaluate, EvaluateMany, Row, computed, part_at
+from ..row import Evaluate, EvaluateMany, Row, batch_of, computed, part_at, value_at
 from .nodes import Compiled, Inside, Moment, Picked, Resolved, Whole
 
 
@@ -105,12 +106,12 @@ def _direct(expression: Expression) -> EvaluateMany | None:
     if type(expression) is Resolved:
         match expression.place, expression.path:
             case (), (name,):
-                return lambda rows: [row.columns.get(name) for row in rows]
+                return lambda rows: [columns.get(name) for columns in batch_of(rows).columns]
             case (place,), ():
-                return lambda rows: [row.columns[place] for row in rows]
+                return lambda rows: value_at(rows, place)
     if type(expression) is Picked and not expression.path:
         outer, inner = expression.place
-        return lambda rows: [row.columns[outer][inner] for row in rows]
+        return lambda rows: list(map(itemgetter(inner), value_at(rows, outer)))
     return None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...expressions.casts import to_comparable
 from ...language.values import DATETIME, NULL, NUMBER, Datetime, RowError, type_name
-from ...row import Computed, Evaluate, Row, computed
+from ...row import Computed, Evaluate, Row, batch_of, computed
 from .base import Aggregate, Holistic
 from .extremes import real
 
@@ -116,8 +116,9 @@ def ranked(order: Order, of: Computed | None) -> Computed:
 
     def many(rows: Sequence[Row]) -> list[Any]:
         ranks = [_ranks(column.many(rows), descending) for column, descending in order]
-        values = list(map(_columns, rows)) if of is None else of.many(rows)
-        return list(zip(*chain.from_iterable(ranks), map(_time, rows), map(_arrival, rows), values, strict=False))
+        batch = batch_of(rows)
+        values = batch.columns if of is None else of.many(batch)
+        return list(zip(*chain.from_iterable(ranks), batch.times, batch.arrivals, values, strict=False))
 
     return Computed(_one(order, last), many)
 
@@ -154,9 +155,6 @@ def _ranks(values: list[Any], descending: bool) -> Sequence[Iterable[Any]]:
         kind = _KINDS[kinds.pop()]
         return (repeat(-kind), map(neg, values)) if descending else (repeat(kind), values)
     return list(zip(*[_rank(value, descending) for value in values], strict=True))
-
-
-_columns, _time, _arrival = attrgetter("columns"), attrgetter("time"), attrgetter("arrival")
 
 
 def _tuples(value: Any) -> Any:
