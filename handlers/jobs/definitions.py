@@ -160,8 +160,8 @@ def restart_job(request: Request, name: JobName, body: RestartBody) -> JobDocume
 def copy_a_job(request: Request, name: JobName, body: CopyBody) -> tuple[JobDocument, int]:
     """Make another job with the state and the place that this one has now; workers begin it within two seconds.
 
-    Without a definition it has that of this job, and writes to outputs of its own: `OUTPUT_NAME` of the copy for each
-    `OUTPUT`. With a query that means something else it makes its state again, and its first row comes after the last
+    Without a definition it has that of this job, and writes to outputs of its own: the name of each, then _ and that of
+    the copy. With a query that means something else it makes its state again, and its first row comes after the last
     that this job had written.
     """
     registry = services(request).jobs
