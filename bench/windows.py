@@ -183,10 +183,11 @@ def timed_panes(hops: int) -> tuple[Any, Emitted]:
 
     def timed(end: int) -> Iterator[EventRow]:
         start = time.process_time()
-        rows = list(rows_of(end))
+        given = list(rows_of(end))
+        rows = given if not given or isinstance(given[0], EventRow) else [row for batch in given for row in batch]
         emitted.seconds += time.process_time() - start
         emitted.rows += len(rows)
-        return iter(rows)
+        return iter(given)
 
     panes._rows = timed
     return panes, emitted

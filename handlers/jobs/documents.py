@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -18,6 +17,7 @@ from pipeline.windows.jobs.job_toml import (
     OUT_OF_ORDER,
     SNAPSHOT,
     START,
+    Mode,
     OutputConfig,
     WebhookConfig,
 )
@@ -69,7 +69,7 @@ class BoardTable(msgspec.Struct, forbid_unknown_fields=True, rename={"output": "
     board: str
     member: str
     score: str
-    mode: Literal["add", "set", "max"]
+    mode: Mode
 
 
 class Time(msgspec.Struct, forbid_unknown_fields=True):
@@ -224,17 +224,23 @@ def job_body(job: JobRecord) -> JobBody | None:
     """Return a job's definition without its secrets; None for a folder's that could never be read."""
     if not job.definition.document:
         return None
-    document: Mapping[str, Any] = {"query": job.definition.query, **job.definition.document}
-    body = msgspec.convert(document, JobBody)
+    body = _body(job.definition)
     body.outputs = {name: _without_secrets(table) for name, table in body.outputs.items()}
     return body
 
 
 def with_secrets(body: JobBody, job: JobRecord) -> JobBody:
     """Return a definition with the secrets that `job_body` hid in it, if it came from there, put back."""
-    old = msgspec.convert({"query": "", **job.definition.document}, JobBody)
+    old = _body(job.definition)
     outputs = {name: _with_secrets(table, old.outputs.get(name)) for name, table in body.outputs.items()}
     return msgspec.structs.replace(body, outputs=outputs)
+
+
+def _body(definition: Definition) -> JobBody:
+    """Return a definition whose texts may be longer than those that can be put: a folder's have no limit."""
+    body = msgspec.convert({**definition.document, "query": "", "functions": {}}, JobBody)
+    body.query, body.functions = definition.query, definition.document.get("functions", {})
+    return body
 
 
 def _with_secrets(table: OutputConfig, old: OutputConfig | None) -> OutputConfig:

@@ -123,9 +123,7 @@ _TABLE = (
     Function("SessionWindow", "window", "Windows", short="Session"),
     *_each("Windows Window", "window", "Windows"),
     Function("System.Window", "system", "Windows", 0, 0),
-    *_each(
-        "ANOMALYDETECTION_SPIKEANDDIP ANOMALYDETECTION_CHANGEPOINT", "unsupported", instead="STDEV over a window"
-    ),
+    *_each("ANOMALYDETECTION_SPIKEANDDIP ANOMALYDETECTION_CHANGEPOINT", "unsupported", instead="STDEV over a window"),
     *_each(
         "CREATEPOINT CREATELINESTRING CREATEPOLYGON ST_DISTANCE ST_INTERSECTS ST_OVERLAPS ST_WITHIN",
         "unsupported",

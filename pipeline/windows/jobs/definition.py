@@ -43,10 +43,17 @@ def read_definition(folder: Path) -> Definition:
     except (ValueError, RecursionError) as exc:
         raise InvalidJob(config_path, f"can't be read: {exc}") from exc
     if (sources := function_files(folder)) and isinstance(named := document.get(FUNCTIONS, {}), dict):
-        if both := named.keys() & {path.stem for path in sources}:
+        if both := named.keys() & {_named(path) for path in sources}:
             raise InvalidJob(config_path, f"[{FUNCTIONS}]: {min(both)} is also a file: keep one of the two", FUNCTIONS)
         document[FUNCTIONS] = {**named, **{path.stem: _text(path, FUNCTIONS) for path in sources}}
     return Definition(_text(folder / "query.asaql", "query"), document)
+
+
+def _named(path: Path) -> str:
+    name = path.stem.encode(errors="replace").decode()
+    if name != path.stem:  # a name on a disk is any bytes
+        raise InvalidJob(path.with_name(f"{name}.js"), "the name of a function's file must be UTF-8", FUNCTIONS)
+    return name
 
 
 def function_files(folder: Path) -> list[Path]:

@@ -72,6 +72,9 @@ OUT_OF_ORDER = "0s"
 ACTION: Literal["adjust", "drop"] = "adjust"
 FIELD_COLUMN = "field"
 
+#: What is done with a score (outputs/board.py).
+Mode = Literal["add", "set", "max", "min"]
+
 #: Where in a table something is wrong, as msgspec says it: the name of a key that is unknown or missing, and a path.
 _INNER = re.compile(r"field `([^`]+)`|- at `\$\.([^`\[]+)")
 
@@ -154,12 +157,12 @@ class StreamConfig(_Output, frozen=True, tag="stream"):
 
 
 class BoardConfig(_Output, frozen=True, tag="board"):
-    """`member` and `score` are columns of the row; `mode` says what is done with the score (outputs/board.py)."""
+    """`member` and `score` are columns of the row."""
 
     board: str
     member: str
     score: str
-    mode: Literal["add", "set", "max", "min"]
+    mode: Mode
 
 
 class HubConfig(_Output, frozen=True, tag="hub"):
@@ -188,7 +191,7 @@ class _From(_Table, frozen=True, rename={"source": "from"}):
     board: str
     member: str
     score: str
-    mode: Literal["add", "set", "max", "min"]
+    mode: Mode
 
 
 class _Time(_Table, frozen=True):
@@ -326,7 +329,9 @@ class _Reader:
         name = self.document.get("faults")
         if name is None:
             return None
-        written = next((each for each in outputs if each.lower() == str(name).lower()), None)
+        if type(name) is not str:
+            raise self._error("faults", f"faults = {name!r} must be the name of an output, as a text")
+        written = next((each for each in outputs if each.lower() == name.lower()), None)
         if written is None or outputs[written].get("type") == "board":
             needed = f"[outputs.{name}] of the type stream, hub, file or webhook"
             raise self._error("faults", f"faults = {name!r} needs {needed}")

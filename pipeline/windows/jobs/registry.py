@@ -159,8 +159,15 @@ class JobRegistry:
 
     def look(self) -> None:
         """Note that a worker looks for jobs, and erase what deleted ones have left."""
-        while_full.write(self.redis, "SET", keys.LOOKED, 1, "PX", int(keys.LOOKED_SECONDS * 1000))
+        self._note(keys.LOOKED)
         self.clean()
+
+    def found(self, name: str) -> None:
+        """Note that a worker has found the folder of a job that is stopped."""
+        self._note(keys.found(name))
+
+    def _note(self, key: str) -> None:
+        while_full.write(self.redis, "SET", key, 1, "PX", int(keys.LOOKED_SECONDS * 1000))
 
     def refuse(self, name: str, reason: str, folder: Path | None) -> None:
         """Record why a job can't begin. A folder that nobody knows yet is recorded, so that everybody sees it."""
@@ -228,15 +235,15 @@ class JobRegistry:
         """Delete a job with its state and its consumer groups; workers stop it within two seconds.
 
         The rows of its outputs can be read until the outputs are deleted. Raises `UnknownJob`, or `JobInUse` if a
-        worker runs the job from its folder.
+        worker has its folder.
         """
 
         deleted: list[tuple[JobRecord, bytes]] = []
 
         def remove(pipe: Pipeline, data: bytes | None) -> None:
             job = _decoded(name, data)
-            if job.folder and (self.is_run(name) or self._is_tried(name)):
-                raise JobInUse(f"a worker runs the job {name!r} from its folder: remove the folder first")
+            if job.folder and (self.redis.exists(keys.workers(name), keys.found(name)) or self._is_tried(name)):
+                raise JobInUse(f"a worker has the folder of the job {name!r}: remove the folder first")
             entry = msgspec.json.encode(_Deleted(clock_ms(self.redis), job))
             pipe.hdel(keys.JOBS, name)
             pipe.hset(keys.DELETED, name, entry)

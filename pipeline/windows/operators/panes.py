@@ -48,16 +48,15 @@ from itertools import chain
 from typing import Any
 
 from ..language.ticks import BEGINNING
-from ..row import Changes, Computed, Row
+from ..row import Batch, Changes, Computed, Row, batch_of
 from .aggregates import Aggregate
-from .faults import ROW, Faults
+from .faults import ROW, Faults, by_halves
 from .groups import Key, groupings
-from .halves import by_halves
+from .operator import MOST_WINDOWS, Waiting, count_groups
 from .pane import Pane
 from .results import rows_of_columns
 from .slices import Slices
-from .totals import Totals
-from .waiting import MOST_WINDOWS, Waiting, count_groups
+from .totals import AT_ONCE, Totals
 
 _FIELD = 4_096  # groups, so that no field is of many megabytes
 
@@ -106,8 +105,8 @@ class Panes:
 
     def _read(self, rows: Sequence[Row]) -> tuple[list[int], list[Key], list[list[Any]]]:
         """Return the times, keys and items of rows, in the order of their times. Raises `RowError`."""
-        times = [row.time for row in rows]
-        columns = [self._keys_of(rows), *[each.item.many(rows) for each in self._aggregates]]
+        rows = batch_of(rows)
+        times, columns = rows.times, [self._keys_of(rows), *[each.item.many(rows) for each in self._aggregates]]
         if times != (in_order := sorted(times)):
             order = sorted(range(len(times)), key=times.__getitem__)
             times, columns = in_order, [[column[place] for place in order] for column in columns]
@@ -122,10 +121,23 @@ class Panes:
     def advance(self, to: int) -> Iterator[Row]:
         return chain.from_iterable(self._windows(to))
 
-    def _windows(self, to: int) -> Iterator[Iterator[Row]]:
+    def batches(self, to: int) -> Iterator[Batch]:
+        """Do as `advance`, and yield the same rows in batches of up to `AT_ONCE`: small windows are put together."""
+        some: Batch | None = None
+        for batch in self._windows(to):
+            if some is not None and len(some) + len(batch) <= AT_ONCE:
+                some.extend(batch)
+            else:
+                if some is not None:
+                    yield some
+                some = batch
+        if some is not None:
+            yield some
+
+    def _windows(self, to: int) -> Iterator[Batch]:
         while (end := self.due()) is not None and end <= to:
             self._pass(end)
-            yield self._rows(end)
+            yield from self._rows(end)
             self._closed = end
             self._drop(end)
         self._closed = max(self._closed, to)
@@ -203,11 +215,10 @@ class Panes:
         if end in self._written:
             self._gone.append(end)
 
-    def _rows(self, end: int) -> Iterator[Row]:
+    def _rows(self, end: int) -> Iterator[Batch]:
         """Yield the rows of the window that ends there, sorted by group."""
-        return chain.from_iterable(
-            rows_of_columns(end, *columns, self._aggregates, self._faults) for columns in self._totals.totals()
-        )
+        for columns in self._totals.totals():
+            yield from rows_of_columns(end, *columns, self._aggregates, self._faults)
 
 
 class PartialPanes(Panes):

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..language.values import Names
-from ..row import Evaluate, Row
-from .compiler import part_at
+from ..row import Evaluate, Row, part_at
 from .nodes import ItemColumn, ItemStar
 
 Project = Callable[[Sequence[Row]], Sequence[Mapping[str, Any]]]
@@ -22,7 +21,7 @@ def projection(items: Sequence[ItemColumn | ItemStar], names: Names) -> Project:
     empty: dict[str, Any] = dict.fromkeys(name for name, _ in values_of)
 
     def project(rows: Sequence[Row]) -> list[dict[str, Any]]:
-        made = [empty.copy() for _ in rows]  # with its names: half of what dict(zip(...)) costs
+        made = [empty.copy() for _ in range(len(rows))]  # with its names: half of what dict(zip(...)) costs
         for name, many in values_of:
             for columns, value in zip(made, many(rows), strict=True):
                 columns[name] = value

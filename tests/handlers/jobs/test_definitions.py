@@ -27,6 +27,7 @@ from pipeline.windows.operators.faults import KINDS
 
 from ... import stack
 from ...windows.support import example
+from ...windows.support.running_jobs import write_job
 from ..conftest import ServiceClient
 
 QUERY = """\
@@ -482,3 +483,30 @@ def test_functions_that_are_wrong_change_nothing(client: ServiceClient, function
     assert answer.status_code == 422
     assert detail in answer.text
     assert client.get("/jobs/twice").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "toml"),
+    [
+        pytest.param("SELECT k INTO Out FROM Input", '[[boards]]\nfrom = "Out"\nboard = "b"\nmember = "k"\nscore = "k"\n'
+                     'mode = "min"\n', id="the least score"),
+        pytest.param("SELECT k INTO Out FROM Input -- " + "x" * 100_000, "", id="a long query"),
+        pytest.param("SELECT UDF.f(k) AS k INTO Out FROM Input",
+                     f"[functions]\nf = \"function main(x) {{ return x }} //{'x' * 100_000}\"\n", id="a long function"),
+    ],
+)  # fmt: skip
+def test_a_folder_s_job_is_shown_and_copied_whatever_may_not_be_put(
+    client: ServiceClient, registry: JobRegistry, tmp_path: Path, query: str, toml: str
+) -> None:
+    folder = write_job(tmp_path / "job", query, f'[inputs.Input]\nhub = "events"\n{toml}')
+    registry.load(folder)
+
+    shown = client.get("/jobs/job")
+    assert (shown.status_code, shown.json["definition"]["query"]) == (200, query)
+    definition = {"query": QUERY, "inputs": BODY["inputs"], "outputs": BODY["outputs"]}
+    assert client.post("/jobs/job/copy", json={"to": "other", "definition": definition}).status_code == 201
+
+
+def test_a_board_may_keep_the_least_score(client: ServiceClient) -> None:
+    boards = [{"from": "PerMinute", "board": "b", "member": "action", "score": "events", "mode": "min"}]
+    assert client.put("/jobs/j", json={**BODY, "boards": boards}).json["definition"]["boards"] == boards
