@@ -104,6 +104,7 @@ def test_its_extras_are_what_its_optional_modules_need(metadata: Message) -> Non
         ("cli", "click"),
         ("dotenv", "python-dotenv"),
         ("docs", "swagger-ui-bundle-v2"),
+        ("javascript", "quickjs-ng"),  # for the service in the checkout, not for wz
         ("sessions", "itsdangerous"),
         ("signals", "blinker"),
         ("templates", "jinja2"),

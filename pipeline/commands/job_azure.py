@@ -17,7 +17,12 @@ _to = click.option("--to", type=click.Path(path_type=Path), help="The folder to 
 
 
 def project_of(path: Path) -> Project | None:
-    """Read an asaproj.json, and show its warnings; None for any other path. Raises `InvalidProject`."""
+    """Read an asaproj.json, or that of a folder that is no job's, and show its warnings; None for any other path.
+
+    Raises `InvalidProject`.
+    """
+    if (path / PROJECT).exists() and not (path / "job.toml").exists():
+        path /= PROJECT
     if path.name != PROJECT:
         return None
     project = read_project(path)

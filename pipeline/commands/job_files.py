@@ -64,7 +64,7 @@ folder_argument = click.argument("folder", type=click.Path(exists=True, file_oka
 def run_job(folder: Path, inputs: tuple[tuple[str, Path], ...], outputs: tuple[tuple[str, Path], ...]) -> None:
     """Run the query of FOLDER over files, to their ends; then all windows are closed. Needs no Redis.
 
-    FOLDER may also be the asaproj.json of a project of the Azure Stream Analytics Tools for VS Code.
+    FOLDER may also be a project of the Azure Stream Analytics Tools for VS Code, or its asaproj.json.
 
     Inputs are NDJSON (- is standard input), JSON, CSV or Parquet, as the file's name tells; they may be .gz. Without
     --input, a file that job.toml names is used. Rows go to the files of --output or of job.toml; if there are none, to

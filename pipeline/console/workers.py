@@ -8,7 +8,7 @@ from typing import cast
 
 from ..hub.relay_status import PartitionStatus
 from ..store import Redis
-from ..store.clock import reply_ms
+from ..store.clock import queue_times, reply_ms
 from ..windows.jobs import keys
 
 
@@ -41,7 +41,7 @@ def workers(redis: Redis, relays: dict[str, Sequence[PartitionStatus]], jobs: Se
             if one.relay.worker:
                 of(one.relay.worker).hubs.add(hub)
     with redis.pipeline(transaction=False) as pipe:
-        pipe.time()
+        queue_times(redis, pipe, [keys.JOBS])
         for job in jobs:
             pipe.zrange(keys.workers(job), 0, -1, withscores=True)
         now, *replies = pipe.execute()

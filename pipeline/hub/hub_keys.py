@@ -69,6 +69,6 @@ class HubKeys(dict[int, PartitionKeys]):
         for key in keys.OF_HUB:
             words = WORD.findall(key.pattern)
             for parts in itertools.product(*(values[word] for word in words)):
-                name = key.named(**dict(zip(words, parts, strict=True)))
+                name = key(*parts)
                 slots[name.partition("}")[0]].append(name)
         return list(slots.values())

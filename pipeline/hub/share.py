@@ -52,7 +52,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import cast
 
-from ..store import Redis, RedisError
+from ..store import FAILURES, Redis
 from ..store.lease import Lease
 from .consumer_group import ConsumerGroup
 from .keys import LEASE_TTL, WORKER_TTL
@@ -187,7 +187,7 @@ class Share:
             try:
                 self._present()
                 self._hold(tuple(self.held), take=False)
-            except RedisError as exc:  # the worker's own thread gets the same error, and logs it
+            except FAILURES as exc:  # the worker's own thread gets the same error, and logs it
                 logger.debug("%s could not renew its leases: %s", self.worker, exc)
 
     def _hold(self, partitions: Collection[int], *, take: bool) -> set[int]:

@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import quickjs
-
 _PREPARE = Path(__file__).with_name("values.js").read_text()
 
 
@@ -27,6 +25,8 @@ class _Functions:
 
     def prepared(self, name: str, source: str) -> Callable[[str], str]:
         """Return what calls a function. Raises `JSException`."""
+        import quickjs  # an extra: who only imports this file does not need it
+
         context = quickjs.Context()
         context.set_memory_limit(self._memory)
         context.set_time_limit(self._seconds)
@@ -49,6 +49,8 @@ class _Functions:
 
 
 def main() -> None:
+    import quickjs
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     read, write = sys.stdin.buffer, sys.stdout.buffer
     seconds, memory, sources = json.loads(read.readline())

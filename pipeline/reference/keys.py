@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..store.keys import Key
 
 _TABLES = Key("references", "hash", "name -> Table as JSON; see reference/tables.py", None, "a field, with the table")
-_VERSION = Key(
+version = Key(
     "reference-version:VERSION",
     "string",
     "the rows of a version of a table, an array in JSON",
@@ -16,10 +16,6 @@ _VERSION = Key(
     "with the table, or once there are ten newer ones",
 )
 
-KEYS: tuple[Key, ...] = (_TABLES, _VERSION)
+KEYS: tuple[Key, ...] = (_TABLES, version)
 
 TABLES = _TABLES.pattern
-
-
-def version(id: str) -> str:
-    return _VERSION.named(VERSION=id)

@@ -138,7 +138,7 @@ class References:
             pipe.set(keys.version(made.id), data)
             pipe.hset(keys.TABLES, name, msgspec.json.encode(table))
             if gone := {each.id for each in old} - {each.id for each in kept}:
-                pipe.unlink(*map(keys.version, gone))
+                pipe.unlink(*(keys.version(id) for id in gone))
             return table, found is None
 
         return cast(

@@ -15,6 +15,7 @@ from .refusals import OUTAGES
 from .transaction import transaction
 
 __all__ = [
+    "FAILURES",
     "OUTAGES",
     "UNREACHABLE",
     "AskError",
@@ -29,6 +30,9 @@ __all__ = [
     "WatchError",
     "transaction",
 ]
+
+#: All that Redis may answer with, or the client if it finds no node of a cluster, which is no `RedisError`.
+FAILURES: tuple[type[Exception], ...] = (RedisError, *OUTAGES)
 
 #: Redis can't be reached, or has not answered in time.
 UNREACHABLE = (ConnectionError, TimeoutError)

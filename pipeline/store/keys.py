@@ -26,6 +26,10 @@ class Key(NamedTuple):
         """Return the name of one such key: `parts` has a value for each word in capitals."""
         return WORD.sub(lambda word: parts[word[0]], self.pattern)
 
+    def __call__(self, *values: object) -> str:
+        """Return the name of one such key: `values` has one for each word in capitals, in the pattern's order."""
+        return self.named(**dict(zip(WORD.findall(self.pattern), map(str, values), strict=True)))
+
 
 ENVIRONMENT = Key("wz:environment", "string", "the environment that the database belongs to", None, "nobody")
 BOARD_SHARDS = Key(

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 TIMESTAMP = "SYSTEM.TIMESTAMP"
 WINDOW = "SYSTEM.WINDOW"
@@ -36,7 +36,8 @@ Kind = Literal["scalar", "cast", "aggregate", "analytic", "window", "system", "a
 earlier ones. A `window` is an item of GROUP BY, an `applied` function stands after APPLY and gives rows; a `system`
 function gives what the engine itself knows.
 
-`unsupported` are functions of Stream Analytics that do not exist here, `foreign` are functions of other SQLs.
+`unsupported` are functions of Stream Analytics that do not exist here, `foreign` are functions of other SQLs, and a
+window that is not written as a function.
 """
 
 
@@ -72,6 +73,11 @@ class Function:
     instead: str = ""
 
 
+def _each(names: str, *alike: Any, **named: Any) -> Iterator[Function]:
+    """Yield a function for each of the names, of which all else is alike."""
+    return (Function(name, *alike, **named) for name in names.split())
+
+
 def _by_name(functions: tuple[Function, ...]) -> Iterator[tuple[str, Function]]:
     for function in functions:
         yield function.name.upper(), function
@@ -80,106 +86,51 @@ def _by_name(functions: tuple[Function, ...]) -> Iterator[tuple[str, Function]]:
 
 
 _TABLE = (
-    # Aggregates
     Function("COUNT", "aggregate", "Aggregates", 0, 1, "star", distinct=True, moving=True),
-    Function("SUM", "aggregate", "Aggregates", moving=True),
-    Function("AVG", "aggregate", "Aggregates", moving=True),
-    Function("MIN", "aggregate", "Aggregates", moving=True),
-    Function("MAX", "aggregate", "Aggregates", moving=True),
-    Function("STDEV", "aggregate", "Aggregates"),
-    Function("STDEVP", "aggregate", "Aggregates"),
-    Function("VAR", "aggregate", "Aggregates"),
-    Function("VARP", "aggregate", "Aggregates"),
+    *_each("SUM AVG MIN MAX", "aggregate", "Aggregates", moving=True),
+    *_each("STDEV STDEVP VAR VARP", "aggregate", "Aggregates"),
     Function("TopOne", "aggregate", "Aggregates", 0, 1, ordered=True, moving=True, whole_row=0),
     Function("CollectTop", "aggregate", "Aggregates", 1, 2, ordered=True, moving=True, whole_row=1),
     Function("Collect", "aggregate", "Aggregates", 0, 1, moving=True, whole_row=0),
-    Function("PERCENTILE_CONT", "aggregate", "Aggregates", ordered=True),
-    Function("PERCENTILE_DISC", "aggregate", "Aggregates", ordered=True),
-    # Analytic functions
+    *_each("PERCENTILE_CONT PERCENTILE_DISC", "aggregate", "Aggregates", ordered=True),
     Function("LAG", "analytic", "Analytic", 1, 3, "star"),
     Function("LAST", "analytic", "Analytic", 1, 2, "star"),
     Function("ISFIRST", "analytic", "Analytic", 1, 1, "interval"),
-    # Text
+    *_each("LEN LOWER LTRIM NCHAR REVERSE RTRIM SPACE TRIM UNICODE UPPER", "scalar", "Text"),
+    *_each("LEFT PATINDEX REGEXMATCH REPLICATE RIGHT", "scalar", "Text", 2, 2),
+    *_each("REPLACE SUBSTRING TRANSLATE", "scalar", "Text", 3, 3),
     Function("CHARINDEX", "scalar", "Text", 2, 3),
     Function("CONCAT", "scalar", "Text", 2, None),
     Function("CONCAT_WS", "scalar", "Text", 3, None),
-    Function("LEFT", "scalar", "Text", 2, 2),
-    Function("LEN", "scalar", "Text"),
-    Function("LOWER", "scalar", "Text"),
-    Function("LTRIM", "scalar", "Text"),
-    Function("NCHAR", "scalar", "Text"),
-    Function("PATINDEX", "scalar", "Text", 2, 2),
-    Function("REGEXMATCH", "scalar", "Text", 2, 2),
-    Function("REPLACE", "scalar", "Text", 3, 3),
-    Function("REPLICATE", "scalar", "Text", 2, 2),
-    Function("REVERSE", "scalar", "Text"),
-    Function("RIGHT", "scalar", "Text", 2, 2),
-    Function("RTRIM", "scalar", "Text"),
-    Function("SPACE", "scalar", "Text"),
     Function("STUFF", "scalar", "Text", 4, 4),
-    Function("SUBSTRING", "scalar", "Text", 3, 3),
-    Function("TRANSLATE", "scalar", "Text", 3, 3),
-    Function("TRIM", "scalar", "Text"),
-    Function("UNICODE", "scalar", "Text"),
-    Function("UPPER", "scalar", "Text"),
-    # Numbers
-    Function("ABS", "scalar", "Numbers"),
-    Function("CEILING", "scalar", "Numbers"),
-    Function("EXP", "scalar", "Numbers"),
-    Function("FLOOR", "scalar", "Numbers"),
-    Function("POWER", "scalar", "Numbers", 2, 2),
-    Function("ROUND", "scalar", "Numbers", 2, 2),
-    Function("SIGN", "scalar", "Numbers"),
-    Function("SQRT", "scalar", "Numbers"),
-    Function("SQUARE", "scalar", "Numbers"),
-    # Times
-    Function("DATEADD", "scalar", "Times", 2, 2, "unit"),
-    Function("DATEDIFF", "scalar", "Times", 2, 2, "unit"),
-    Function("DATENAME", "scalar", "Times", 1, 1, "unit"),
-    Function("DATEPART", "scalar", "Times", 1, 1, "unit"),
+    *_each("ABS CEILING EXP FLOOR SIGN SQRT SQUARE", "scalar", "Numbers"),
+    *_each("POWER ROUND", "scalar", "Numbers", 2, 2),
+    *_each("DATEADD DATEDIFF", "scalar", "Times", 2, 2, "unit"),
+    *_each("DATENAME DATEPART", "scalar", "Times", 1, 1, "unit"),
     Function("DATETIMEFROMPARTS", "scalar", "Times", 7, 7),
-    Function("DAY", "scalar", "Times"),
-    Function("MONTH", "scalar", "Times"),
-    Function("YEAR", "scalar", "Times"),
+    *_each("DAY MONTH YEAR", "scalar", "Times"),
     Function("System.Timestamp", "system", "Times", 0, 0),
-    # Records, arrays, types and NULL
     Function("COALESCE", "scalar", "Records, any", 2, None),
-    Function("GETARRAYELEMENT", "scalar", "Records, any", 2, 2),
-    Function("GETARRAYLENGTH", "scalar", "Records, any"),
+    *_each("GETARRAYELEMENT GETRECORDPROPERTYVALUE NULLIF", "scalar", "Records, any", 2, 2),
+    *_each("GETARRAYLENGTH GETTYPE JSON_PARSE", "scalar", "Records, any"),
     Function("GetArrayElements", "applied", "Records, any", gives=("ArrayIndex", "ArrayValue")),
     Function("GetRecordProperties", "applied", "Records, any", gives=("PropertyName", "PropertyValue")),
-    Function("GETRECORDPROPERTYVALUE", "scalar", "Records, any", 2, 2),
-    Function("GETTYPE", "scalar", "Records, any"),
-    Function("JSON_PARSE", "scalar", "Records, any"),
-    Function("NULLIF", "scalar", "Records, any", 2, 2),
     Function("GetMetadataPropertyValue", "system", "Records, any", 2, 2),
-    # Casts
-    Function("CAST", "cast", "Casts"),
-    Function("TRY_CAST", "cast", "Casts"),
-    # Windows
+    *_each("CAST TRY_CAST", "cast", "Casts"),
     Function("TumblingWindow", "window", "Windows", short="Tumbling"),
     Function("HoppingWindow", "window", "Windows", short="Hopping"),
     Function("SlidingWindow", "window", "Windows", short="Sliding"),
     Function("SessionWindow", "window", "Windows", short="Session"),
-    Function("Windows", "window", "Windows"),
-    Function("Window", "window", "Windows"),
+    *_each("Windows Window", "window", "Windows"),
     Function("System.Window", "system", "Windows", 0, 0),
-    # Functions of Stream Analytics that do not exist here
-    Function("ANOMALYDETECTION_SPIKEANDDIP", "unsupported", instead="STDEV over a window"),
-    Function("ANOMALYDETECTION_CHANGEPOINT", "unsupported", instead="STDEV over a window"),
-    Function("CREATEPOINT", "unsupported", instead="BETWEEN of latitude and longitude"),
-    Function("CREATELINESTRING", "unsupported", instead="BETWEEN of latitude and longitude"),
-    Function("CREATEPOLYGON", "unsupported", instead="BETWEEN of latitude and longitude"),
-    Function("ST_DISTANCE", "unsupported", instead="BETWEEN of latitude and longitude"),
-    Function("ST_INTERSECTS", "unsupported", instead="BETWEEN of latitude and longitude"),
-    Function("ST_OVERLAPS", "unsupported", instead="BETWEEN of latitude and longitude"),
-    Function("ST_WITHIN", "unsupported", instead="BETWEEN of latitude and longitude"),
-    # Functions of other SQLs, and a window that is not written as a function
-    Function("SnapshotWindow", "foreign", instead="System.Timestamp()"),
+    *_each("ANOMALYDETECTION_SPIKEANDDIP ANOMALYDETECTION_CHANGEPOINT", "unsupported", instead="STDEV over a window"),
+    *_each(
+        "CREATEPOINT CREATELINESTRING CREATEPOLYGON ST_DISTANCE ST_INTERSECTS ST_OVERLAPS ST_WITHIN",
+        "unsupported",
+        instead="BETWEEN of latitude and longitude",
+    ),
+    *_each("SnapshotWindow GETDATE GETUTCDATE SYSUTCDATETIME", "foreign", instead="System.Timestamp()"),
     Function("CONVERT", "foreign", instead="CAST(... AS type)"),
-    Function("GETDATE", "foreign", instead="System.Timestamp()"),
-    Function("GETUTCDATE", "foreign", instead="System.Timestamp()"),
-    Function("SYSUTCDATETIME", "foreign", instead="System.Timestamp()"),
     Function("IIF", "foreign", instead="CASE WHEN ... THEN ... ELSE ... END"),
     Function("ISNULL", "foreign", instead="COALESCE"),
     Function("MEDIAN", "foreign", instead="PERCENTILE_CONT(0.5) OVER (ORDER BY ...)"),

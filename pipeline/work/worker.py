@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from ..store import OUTAGES, RedisError
+from ..store import FAILURES, OUTAGES
 from ..store.outage_log import outages
 from ..store.pace import FIRST_WAIT, IDLE, Pace
 
@@ -94,7 +94,7 @@ class _Search(threading.Thread):
     def _look(self) -> None:
         try:
             wanted = list(self._find())
-        except RedisError as exc:  # running tasks get this error as well; only the first call must not fail
+        except FAILURES as exc:  # running tasks get this error as well; only the first call must not fail
             if not self._running:
                 raise
             if isinstance(exc, OUTAGES):
@@ -147,5 +147,5 @@ def _loop(task: Task, stop: threading.Event) -> None:
                 stop.wait(IDLE)
     try:
         task.stop()
-    except RedisError as exc:
+    except FAILURES as exc:
         logger.warning("%s: could not be stopped, its lease expires: %s", task.name, exc)

@@ -32,6 +32,14 @@ def test_a_project_is_run_as_it_is(tmp_path: Path) -> None:
     assert result.exit_code == 0
 
 
+def test_its_folder_is_as_good_a_name_unless_that_is_a_job_s(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    assert wz_job("run", tmp_path).stdout.splitlines() == ROWS
+
+    (tmp_path / "job.toml").touch()
+    assert "query.asaql: is not there" in wz_job("run", tmp_path).stderr
+
+
 def test_its_settings_become_those_of_a_job(tmp_path: Path) -> None:
     project = read_project(write_project(tmp_path))
 

@@ -157,6 +157,19 @@ def test_an_error_in_the_query_is_told_with_its_place(tmp_path: Path) -> None:
         assert result.stderr.endswith("\n  ORDER BY a\n  ^\n")
 
 
+@pytest.mark.parametrize("command", ["run", "test", "explain", "export"])
+def test_a_file_of_the_folder_that_is_missing_is_named_with_what_a_job_is(tmp_path: Path, command: str) -> None:
+    for missing, written in (("job.toml", ""), ("query.asaql", "[inputs.Input]")):
+        result = wz_job(command, tmp_path)
+        assert result.exit_code == 1
+        assert result.stderr.startswith(f"Error: {tmp_path}/{missing}: is not there: a job is a folder with ")
+        (tmp_path / "job.toml").write_text(written)
+
+
+def test_a_query_that_is_run_without_its_folder_is_told_what_a_job_is() -> None:
+    assert "query.asaql/job.toml: is not there: a job is a folder" in wz_job("run", TOLL / "query.asaql").stderr
+
+
 # -- test -------------------------------------------------------------------------------------------------------------
 
 

@@ -20,12 +20,14 @@ NOT_ANSWERED = {
     "DemoBusy",
     "DemoPlays",
     "DemoTaken",
+    "FunctionError",
     "InvalidCase",
     "InvalidConfig",
     "InvalidConnectionString",
     "InvalidFile",
     "InvalidLine",
     "InvalidLines",
+    "InvalidProject",
     "InvalidSetting",
     "NoDemo",
     "NoMemoryForDeadLetter",
@@ -41,6 +43,7 @@ NOT_ANSWERED = {
     "UnknownRule",
     "UpstreamRefused",
     "UpstreamUnavailable",
+    "WrongFunction",
 }
 
 

@@ -11,16 +11,15 @@ import msgspec
 
 from ..language.ticks import BEGINNING, isoformat
 from ..operators import analytic, elements, join, reference
-from ..operators.faults import LATE_DROPPED, ROW, Faults
-from ..operators.halves import by_halves
-from ..operators.operator import Operator
-from ..operators.waiting import Waiting
+from ..operators.faults import LATE_DROPPED, ROW, Faults, by_halves
+from ..operators.operator import Operator, Waiting
+from ..operators.panes import Panes, PartialPanes
 from ..operators.windowing import window_operator
 from ..planning import nodes
 from ..planning.narrowing import narrowed
 from ..planning.nodes import Node, Plan
 from ..planning.projection import projection
-from ..row import Changes, Evaluate, Row
+from ..row import Batch, Changes, Evaluate, Row, batch_of
 
 
 class OutputRow(msgspec.Struct, frozen=True, gc=False):
@@ -86,7 +85,7 @@ class Engine:
         """Take rows of a stream, which is given by its place in the plan; return the rows that need no state."""
         for place, node in enumerate(self._plan.nodes):
             if isinstance(node, nodes.Input) and node.stream == stream and place in self._ours:
-                self._give(place, rows)
+                self._give(place, batch_of(rows))
         return self._taken()
 
     def feed_node(self, node: int, rows: Sequence[Row]) -> list[Given]:
@@ -151,10 +150,10 @@ class Engine:
             for take in self._readers[place]:
                 take(rows)
 
-    def _give_in_parts(self, place: int, rows: Iterable[Row]) -> int:
+    def _give_in_parts(self, place: int, parts: Iterable[Sequence[Row]]) -> int:
         """Give rows that may be many, and are made while they are read; return about how many there were."""
-        count, unread, node = 0, iter(rows), self._plan.nodes[place]
-        while some := list(islice(unread, _AT_ONCE)):
+        count, node = 0, self._plan.nodes[place]
+        for some in parts:
             count += sum([_weight(node, row) for row in some]) if _is_partial(node) else len(some)
             self._give(place, some)
         return count
@@ -172,7 +171,7 @@ class Engine:
         """Advance all operators; return about how many rows they gave, including rows for other operators."""
         count = 0
         for place, operator in self._operators.items():
-            count += self._give_in_parts(place, operator.advance(time))
+            count += self._give_in_parts(place, _advance(operator, time))
         self.closed = time
         return count
 
@@ -198,7 +197,7 @@ class Engine:
                 yield self._each(place, lambda rows: [pair for row in rows for pair in pairs(row)])
             case nodes.Apply():
                 apply = elements.Elements(node.is_outer, node.function, node.of.evaluate, node.depth, self._faults)
-                yield lambda rows: self._give_in_parts(place, apply.rows(rows))
+                yield lambda rows: self._give_in_parts(place, _parts(apply.rows(rows)))
             case nodes.Union():
                 for branch in range(len(node.sources)):
                     yield self._each(place, _branch(branch))
@@ -212,7 +211,7 @@ class Engine:
 
     def _state(self, operator: Operator, port: int) -> _Take:
         def take(rows: Sequence[Row]) -> None:
-            if min(map(_time_of, rows)) <= self.closed:
+            if min(batch_of(rows).times) <= self.closed:
                 late = [row for row in rows if row.time <= self.closed]
                 for row in late:
                     message = (
@@ -228,7 +227,8 @@ class Engine:
         name, windowed = node.output, node.windowed
 
         def take(rows: Sequence[Row]) -> None:
-            parts = map(_columns_of, rows), map(_time_of, rows), map(_arrival_of, rows)
+            batch = batch_of(rows)
+            parts = batch.columns, batch.times, batch.arrivals
             self._add(list(map(OutputRow, repeat(name), *parts, repeat(windowed))))
 
         return take
@@ -277,7 +277,18 @@ class Engine:
         )
 
 
-_columns_of, _time_of, _arrival_of = attrgetter("columns"), attrgetter("time"), attrgetter("arrival")
+_time_of = attrgetter("time")
+
+
+def _advance(operator: Operator, time: int) -> Iterator[Sequence[Row]]:
+    if isinstance(operator, Panes) and not isinstance(operator, PartialPanes):
+        return operator.batches(time)
+    return _parts(operator.advance(time))
+
+
+def _parts(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    unread = iter(rows)
+    return iter(lambda: list(islice(unread, _AT_ONCE)), [])
 
 
 def _is_partial(node: Node) -> bool:
@@ -301,7 +312,8 @@ def _select(node: nodes.Select, plan: Plan, faults: Faults) -> Callable[[Sequenc
             rows = [row for row, holds in zip(rows, where(rows), strict=True) if holds is True]
         if project is None:
             return rows
-        return list(map(Row, project(rows), map(_time_of, rows), map(_arrival_of, rows)))
+        batch = batch_of(rows)
+        return Batch(project(batch), batch.times, batch.arrivals)
 
     return _kept(work, faults)
 

@@ -15,10 +15,9 @@ from ..language import syntax
 from ..language.refusals import check_arguments, check_function
 from ..language.tokens import At, QueryError
 from ..language.values import RowError, lookup
-from ..row import Evaluate, Row
+from ..row import Evaluate, Fixed, Row
 from . import arithmetic, comparison, logic, patterns
 from .casts import CASTS
-from .fixed import Fixed
 from .scalar import SCALAR_FUNCTIONS
 
 

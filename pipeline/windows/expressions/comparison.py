@@ -11,9 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..language.values import Datetime, RowError, type_name
-from ..row import Evaluate, Row
+from ..row import Evaluate, Fixed, Row
 from .casts import to_bit, to_datetime, to_number
-from .fixed import Fixed
 
 Test = Callable[[Any, Any], bool]
 

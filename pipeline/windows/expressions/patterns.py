@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from ..language.values import RowError
-from ..row import Evaluate, Row
+from ..row import Evaluate, Fixed, Row
 from .casts import to_text
-from .fixed import Fixed
 from .limits import check_steps
 
 #: In characters, as documented.

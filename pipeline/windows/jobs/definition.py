@@ -36,16 +36,17 @@ class Definition(msgspec.Struct, frozen=True):
 
 def read_definition(folder: Path) -> Definition:
     """Read query.asaql, job.toml and functions/*.js. Raises `InvalidJob` for a file that can't be read."""
-    config_path, query_path = folder / "job.toml", folder / "query.asaql"
+    config_path = folder / "job.toml"
+    text = _text(config_path, None)
     try:
-        document = tomllib.loads(config_path.read_text(_UTF_8))
-    except (OSError, ValueError, RecursionError) as exc:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as exc:
         raise InvalidJob(config_path, f"can't be read: {exc}") from exc
     if (sources := function_files(folder)) and isinstance(named := document.get(FUNCTIONS, {}), dict):
         if both := named.keys() & {_named(path) for path in sources}:
             raise InvalidJob(config_path, f"[{FUNCTIONS}]: {min(both)} is also a file: keep one of the two", FUNCTIONS)
-        document[FUNCTIONS] = {**named, **{path.stem: _text(path) for path in sources}}
-    return Definition(_text(query_path), document)
+        document[FUNCTIONS] = {**named, **{path.stem: _text(path, FUNCTIONS) for path in sources}}
+    return Definition(_text(folder / "query.asaql", "query"), document)
 
 
 def _named(path: Path) -> str:
@@ -60,11 +61,13 @@ def function_files(folder: Path) -> list[Path]:
     return sorted((folder / FUNCTIONS).glob("*.js"))
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, field: str | None) -> str:
     try:
         return path.read_text(_UTF_8)
+    except (FileNotFoundError, NotADirectoryError):
+        what = "is not there: a job is a folder with query.asaql, and job.toml, which names its inputs and outputs"
+        raise InvalidJob(path, what, field) from None
     except (OSError, ValueError) as exc:
-        field = "query" if path.name == "query.asaql" else FUNCTIONS
         raise InvalidJob(path, f"can't be read: {exc}", field) from exc
 
 

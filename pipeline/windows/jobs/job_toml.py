@@ -19,7 +19,7 @@
     file = "events.ndjson"         NDJSON, CSV or Parquet, beside job.toml; for `wz job run` and `wz job test`
 
     [inputs.Actions]
-    reference = { name = "actions" }   or { file = "actions.csv" }, { hash = "actions" }: data joined without a window
+    reference = { name = "actions" }   or { file = "actions.csv" }, { hash = "reference:actions" }; needs no window
 
     [outputs.OutputWindow]         each name after INTO; its type is stream, board, hub, file or webhook
     type = "stream"

@@ -1,7 +1,7 @@
 """Every Redis key of window jobs and of their outputs.
 
-Each is declared once, and `_named` makes the function that fills its pattern. The keys that are deleted with a job
-follow from the list: all that have the job's name and no TTL.
+Each is declared once, and called with a value for each word in capitals returns its name: `checkpoint(job, task)`. The
+keys that are deleted with a job follow from the list: all that have the job's name and no TTL.
 
     JOB        a job's name
     OUTPUT     an output's name, as the query has it; of an outbox also `board NAME`
@@ -16,7 +16,7 @@ What is in braces is the hash tag: all that a job's transactions change is in on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import product
 
 from ...hub.share import GONE, TTL
@@ -35,7 +35,12 @@ LOOKED_SECONDS = 10.0
 
 _LEASE_TTL = f"{TTL:g} s from each renewal"
 _WORKERS_TTL = f"{GONE:g} s from the last worker's beat"
-_WITH_THE_JOB = "with the job"
+
+
+def _kept(pattern: str, type: str, holds: str) -> Key:
+    """Return a key that is deleted with its job."""
+    return Key(pattern, type, holds, None, "with the job")
+
 
 _JOBS = Key("jobs", "hash", "job -> JobRecord as JSON", None, "a field, with the job")
 _DELETED = Key(
@@ -46,88 +51,72 @@ _DELETED = Key(
     "a field, by a worker once none can have the job any more",
 )
 _LOOKED = Key("jobs:looked", "string", "that a worker has looked for jobs", f"{LOOKED_SECONDS:g} s", "nobody")
-_FOUND = Key(
+found = Key(
     "{job:JOB}:found",
     "string",
     "that a worker has found the folder of this job, which is stopped",
     f"{LOOKED_SECONDS:g} s",
     "nobody",
 )
-_JOB = Key(
+job = _kept(
     "job:JOB",
     "hash",
     "version of the query, start as in job.toml, tasks that have checkpoints (JSON), ready (1 once these are of this "
     "version, else 0), restarts, the number of the last `Restart` that was begun; see begin.py",
-    None,
-    _WITH_THE_JOB,
 )
-_CHECKPOINT = Key(
+checkpoint = _kept(
     "{job:JOB}:checkpoint:TASK",
     "hash",
     "commits, how many there were; closed, a UTC time; done and mute as JSON, snapshot as msgpack; rows:OUTPUT and "
     "each kind of faults.py, totals; see state.py",
-    None,
-    _WITH_THE_JOB,
 )
-_STATE = Key("{job:JOB}:state:TASK", "hash", "the fields of the engine's snapshots", None, _WITH_THE_JOB)
-_EXCHANGE = Key(
+state = _kept("{job:JOB}:state:TASK", "hash", "the fields of the engine's snapshots")
+exchange = _kept(
     "{job:JOB}:exchange:PARTITION",
     "stream",
     "of a job of two stages: the rows of one transaction, packed (r), and the time up to which there will be no more "
     "(w); entries go once the merging task has saved its state",
-    None,
-    _WITH_THE_JOB,
 )
-_WATERMARK = Key(
+watermark = _kept(
     "{job:JOB}:exchange:PARTITION:watermark",
     "string",
     "of a job of two stages: the time up to which all rows are in the exchange, in ticks",
-    None,
-    _WITH_THE_JOB,
 )
-_STATUS = Key("{job:JOB}:status", "hash", "task -> TaskStatus as JSON", None, _WITH_THE_JOB)
-_ERRORS = Key(
+status = _kept("{job:JOB}:status", "hash", "task -> TaskStatus as JSON")
+errors = Key(
     "{job:JOB}:errors",
     "hash",
     "task, reference table, `begin` or `folder` -> TaskError as JSON",
     None,
     "when the job begins in another version, and with the job; a field, when it is over",
 )
-_FAULTS = Key(
-    "{job:JOB}:faults:KIND",
-    "list",
-    "the last faults of a kind as JSON, the newest first; see fault_examples.py",
-    None,
-    _WITH_THE_JOB,
+faults = _kept(
+    "{job:JOB}:faults:KIND", "list", "the last faults of a kind as JSON, the newest first; see fault_examples.py"
 )
-_LEASE = Key("{job:JOB}:lease:TASK", "string", "the worker that has the task", _LEASE_TTL, "its worker, when it stops")
-_WORKERS = Key(
+lease = Key("{job:JOB}:lease:TASK", "string", "the worker that has the task", _LEASE_TTL, "its worker, when it stops")
+workers = Key(
     "{job:JOB}:workers",
     "zset",
     "worker -> when it was last there for the job, ms since the Unix epoch",
     _WORKERS_TTL,
     "the last worker, when it stops",
 )
-_OUTBOX = Key(
+outbox = _kept(
     "{job:JOB}:outbox:OUTPUT",
     "stream",
     "rows that a place outside the job's slot has not taken yet: row id (i), window's end, a UTC time or '' (e), the "
     "row, or its change of a board, as JSON (r), the receiver's key or '' (k)",
-    None,
-    _WITH_THE_JOB,
 )
-_DELIVERY = Key(
+delivery = _kept(
     "{job:JOB}:delivery:OUTPUT",
     "hash",
     "source, the outbox's random name; to, the last offset of the batch that is under way; mark, the receiver's; "
     "delivered, rows ever; error, why it waits; stopped (1)",
-    None,
-    _WITH_THE_JOB,
 )
-_DELIVERY_LEASE = Key(
+delivery_lease = Key(
     "{job:JOB}:delivery-lease:OUTPUT", "string", "the worker that delivers", _LEASE_TTL, "its worker, when it stops"
 )
-_DELIVERY_WORKERS = Key(
+delivery_workers = Key(
     "{job:JOB}:delivery-workers:OUTPUT",
     "zset",
     "worker -> when it was last there for the delivery, ms since the Unix epoch",
@@ -141,14 +130,14 @@ _OUTPUTS = Key(
     None,
     "a field, with the output",
 )
-_OUTPUT = Key(
+output = Key(
     "output:OUTPUT",
     "stream",
     "window's end, a UTC time or '' (e), and the row as JSON (r); about the last `maxlen`",
     None,
     "with the output, which can be deleted once its job is",
 )
-_TAKEN = Key(
+taken = Key(
     "{PLACE}:taken:SOURCE",
     "string",
     "offset of the last row that a stream output of a cluster, or a shard of a board, has from this outbox",
@@ -163,49 +152,33 @@ KEYS: tuple[Key, ...] = tuple(each for each in list(vars().values()) if isinstan
 JOBS, DELETED, LOOKED, OUTPUTS = _JOBS.pattern, _DELETED.pattern, _LOOKED.pattern, _OUTPUTS.pattern
 
 
-def _named(key: Key) -> Callable[..., str]:
-    """Return what makes the name of one such key, of a value for each word in capitals, in the pattern's order."""
-    words = WORD.findall(key.pattern)
-    return lambda *values: key.named(**dict(zip(words, map(str, values), strict=True)))
-
-
-job, status, errors, workers, found = map(_named, (_JOB, _STATUS, _ERRORS, _WORKERS, _FOUND))
-checkpoint, state, lease, faults = map(_named, (_CHECKPOINT, _STATE, _LEASE, _FAULTS))
-exchange, watermark = map(_named, (_EXCHANGE, _WATERMARK))
-outbox, delivery, delivery_lease, delivery_workers = map(
-    _named, (_OUTBOX, _DELIVERY, _DELIVERY_LEASE, _DELIVERY_WORKERS)
-)
-output, taken = map(_named, (_OUTPUT, _TAKEN))
-
-
-def of_job(job: str, tasks: Collection[str], outboxes: Collection[str]) -> Iterator[str]:
+def of_job(name: str, tasks: Collection[str], outboxes: Collection[str]) -> Iterator[str]:
     """Yield the keys that are deleted with a job. `tasks` and `outboxes` are all that it has, or ever had."""
-    return _all_of([key for key in KEYS if key.ttl is None], job, tasks, outboxes)
+    return _all_of([key for key in KEYS if key.ttl is None], name, tasks, outboxes)
 
 
-def state_of(job: str, tasks: Collection[str]) -> Iterator[str]:
+def state_of(name: str, tasks: Collection[str]) -> Iterator[str]:
     """Yield the keys that say how far the tasks of a job are: what begin.py makes, and tasks change as they commit."""
-    return _all_of([_JOB, _CHECKPOINT, _STATE, _EXCHANGE, _WATERMARK], job, tasks, ())
+    return _all_of([job, checkpoint, state, exchange, watermark], name, tasks, ())
 
 
-def _all_of(among: Iterable[Key], job: str, tasks: Collection[str], outboxes: Collection[str]) -> Iterator[str]:
-    names = {
-        "JOB": [job],
+def _all_of(among: Iterable[Key], name: str, tasks: Collection[str], outboxes: Collection[str]) -> Iterator[str]:
+    values = {
+        "JOB": [name],
         "TASK": tasks,
         "PARTITION": [task for task in tasks if task != MERGE],
         "OUTPUT": outboxes,
         "KIND": KINDS,
     }
     for key in among:
-        parts = WORD.findall(key.pattern)
-        if "JOB" in parts:
-            for values in product(*(names[part] for part in parts)):
-                yield key.named(**dict(zip(parts, values, strict=True)))
+        words = WORD.findall(key.pattern)
+        if "JOB" in words:
+            yield from (key(*parts) for parts in product(*(values[word] for word in words)))
 
 
-def group_of(job: str) -> str:
+def group_of(name: str) -> str:
     """Return the name of a job's own consumer group. It is spelt as the key that `job` returns."""
-    return _JOB.named(JOB=job)
+    return job(name)
 
 
 def leases_of_group(group: str, partitions: int) -> list[str]:

@@ -13,7 +13,7 @@ from ...hub.hub_keys import HubKeys
 from ...store import Pipeline, Redis, while_full
 from ..language.ticks import BEGINNING, isoformat
 from ..operators.faults import BOARD_NULL, KINDS, Found
-from ..operators.waiting import Waiting
+from ..operators.operator import Waiting
 from . import keys
 from .fault_examples import queue_examples
 from .keys import BEGIN, MERGE

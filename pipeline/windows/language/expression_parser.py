@@ -11,14 +11,18 @@ from typing import Any, cast, get_args
 from ..functions import FUNCTIONS, TIMESTAMP, TRY_CAST, kind_of
 from . import syntax
 from .durations import LARGEST, duration, interval, number, unit
-from .height import check_height
 from .refusals import unknown_function
 from .time_units import LIMIT_UNITS, TIME_UNITS, WINDOW_UNITS
 from .token_reader import RESERVED, TokenReader
 from .tokens import At, QueryError, upper
+from .tree import parts
 
 _COMPARISONS = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "!<": ">=", "!>": "<="}
 _OVER_CLAUSES = ("PARTITION BY", "ORDER BY", "LIMIT DURATION", "WHEN")
+
+#: How high the tree of an expression may be; a + b + c is 3 high. What compiles or rewrites it walks through it
+#: recursively: at three frames a level this is well below Python's limit of 1000.
+_HIGHEST = 200
 
 
 class ExpressionParser:
@@ -29,9 +33,9 @@ class ExpressionParser:
         self._is_timestamp = False  # if so, OVER belongs to TIMESTAMP BY and not to a function
 
     def whole(self) -> syntax.Expression:
-        """Read an expression that is not a part of another one. Raises `QueryError` if it is too high (height.py)."""
+        """Read an expression that is not a part of another one. Raises `QueryError` if it is too high (`_HIGHEST`)."""
         expression = self._expression()
-        check_height(expression)
+        _check_height(expression)
         return expression
 
     def several(self) -> tuple[syntax.Expression, ...]:
@@ -262,3 +266,22 @@ class ExpressionParser:
         expression = self._expression()
         direction = self._tokens.accept_one("ASC", "DESC")
         return syntax.OrderBy(expression, direction is not None and direction.keyword == "DESC")
+
+
+def _check_height(expression: syntax.Expression) -> None:
+    """Raises `QueryError` if walking through the tree might exhaust Python's stack."""
+    level, height = [expression], 1
+    while level := [child for parent in level for child in _children(parent)]:
+        height += 1
+        if height > _HIGHEST:
+            message = f"an expression may have {_HIGHEST} operators in a row: write IN for OR, or move a part into WITH"
+            raise QueryError(message, level[0].at)
+
+
+def _children(tree: Any) -> Iterator[syntax.Expression]:
+    """Yield the expressions directly inside of `tree`. Those in OVER count as directly inside of the call."""
+    for part in parts(tree):
+        if isinstance(part, syntax.Expression):
+            yield part
+        else:
+            yield from _children(part)

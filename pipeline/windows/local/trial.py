@@ -23,7 +23,7 @@ from ..jobs.prepare import Prepared, prepare
 from ..jobs.registry import JobRegistry
 from ..language.ticks import from_unix_ms
 from ..language.warned import Warned
-from ..operators.waiting import Waiting
+from ..operators.operator import Waiting
 from ..planning.columns import Unseen
 from ..row import Row
 from .run import FirstFaults

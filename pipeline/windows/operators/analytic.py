@@ -19,8 +19,8 @@ from .aggregates import aggregate
 from .faults import ROW, Faults
 from .groups import grouping
 from .history import Among, History, IsFirst, Lag, Moving
+from .operator import Waiting
 from .ordered import Ordered
-from .waiting import Waiting
 
 Make = Callable[[str], History]
 """Makes a new, empty history of a function. Takes the prefix of its fields' names."""

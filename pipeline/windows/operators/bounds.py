@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..language.time_units import LONGEST, TIME_UNITS
-from ..row import Row
+from ..row import Row, part_at
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ class Interval:
         if all(bound.low is None for bound in bounds) or all(bound.high is None for bound in bounds):
             raise ValueError("a JOIN needs a time bound on both sides: DATEDIFF(minute, a, b) BETWEEN 0 AND 10")
         self._bounds = tuple(bounds)
+        self._parts = [(bound, part_at(bound.place)) for bound in bounds]
         self._lag = lag
 
     def right_times(self, left: Row) -> tuple[int, int]:
         """Return the first and the last time of right rows that match `left`; last < first if none can."""
         firsts, lasts = [], []
-        for bound in self._bounds:
-            part = _part(left, bound.place)
-            if part is None:  # of a LEFT JOIN: DATEDIFF of NULL is NULL
+        for bound, part_of in self._parts:
+            if (part := part_of(left)) is None:  # of a LEFT JOIN: DATEDIFF of NULL is NULL
                 return left.time + 1, left.time
             if (first := bound.first(part.time)) is not None:
                 firsts.append(first)
@@ -89,10 +89,3 @@ class Interval:
         """Return the last time at which a match of `right` can come; never before its own time."""
         lasts = (bound.last_left(right.time) for bound in self._bounds)
         return max(right.time, min(last for last in lasts if last is not None) + self._lag)
-
-
-def _part(row: Row, place: tuple[int, ...]) -> Row | None:
-    part: Row | None = row
-    for step in place:
-        part = None if part is None else part.columns[step]
-    return part

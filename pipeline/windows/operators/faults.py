@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from ..language.ticks import BEGINNING
+from ..language.values import RowError
 
 if TYPE_CHECKING:
     from ...hub.event import StoredEvent
+
+T = TypeVar("T")
+Made = TypeVar("Made")
 
 logger = logging.getLogger(__name__)
 
@@ -155,3 +159,24 @@ class Faults:
                 if 0 <= place < len(self._events) and self._events[place].partition == partition:
                     return self._events[place]
         return None
+
+
+def by_halves(
+    work: Callable[[Sequence[T]], Made], parts: Sequence[T], refused: Callable[[RowError, T], None]
+) -> Iterator[Made]:
+    """Yield what `work` makes of `parts`, in one piece unless it raises `RowError`; then each half is tried alone.
+
+    A part that is refused alone goes to `refused`. So one such row among 1,000 costs as much as all of them once more,
+    and others are neither left out nor worked on one by one.
+    """
+    try:
+        made = work(parts)
+    except RowError as exc:
+        if len(parts) == 1:
+            refused(exc, parts[0])
+            return
+        half = len(parts) // 2
+        yield from by_halves(work, parts[:half], refused)
+        yield from by_halves(work, parts[half:], refused)
+    else:
+        yield made

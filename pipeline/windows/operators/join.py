@@ -13,8 +13,8 @@ from ..row import Changes, Evaluate, Row
 from .bounds import Bound, Interval
 from .changelog import Changelog
 from .faults import ROW, Faults
+from .operator import Waiting
 from .ordered import Ordered
-from .waiting import Waiting
 
 _Key = tuple[Tagged, ...]
 

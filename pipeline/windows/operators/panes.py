@@ -1,9 +1,9 @@
 """Hopping and tumbling windows from panes (Li, Maier, Tufte, Papadimos, Tucker: SIGMOD Record 34(1), 2005).
 
 Theory of operation. Time is cut into slices at every border of a window (slices.py), so that a window is a whole number
-of slices. A pane has the partial results of a slice, by group. A row is added to one pane, whatever the number of
-windows that it is in. So neither a row nor a group's pane costs more for a longer duration or a shorter hop; only the
-rows of output, one for each group and window, do.
+of slices. A pane (pane.py) has the partial results of a slice, by group. A row is added to one pane, whatever the
+number of windows that it is in. So neither a row nor a group's pane costs more for a longer duration or a shorter hop;
+only the rows of output, one for each group and window, do.
 
 A pane goes through three states:
 
@@ -33,9 +33,9 @@ When the work is divided between two stages, `PartialPanes` gives each pane once
 no totals: its panes are open until they are given, so that no snapshot has one that ends before its `closed`.
 `MergedPanes` is fed such panes instead of rows, several for one slice, each with its end as its time.
 
-Change together: the columns of a partial row, in `PartialPanes.advance` and `MergedPanes.feed`; the fields, in
-`snapshot` and `_load`, and `FORMAT` in jobs/opening.py; the classes of panes, and `_OPERATORS` in windowing.py, where
-`can_be_partial` decides which windows may be divided.
+Change together: the columns of a partial row, in `PartialPanes.advance`, `MergedPanes.feed`, and `_weight` in
+engine/engine.py; the bytes of a pane in pane.py, and `FORMAT` in jobs/opening.py; the classes of panes, and
+`_OPERATORS` in windowing.py, where `can_be_partial` decides which windows may be divided.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ import heapq
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from ..language.ticks import BEGINNING
-from ..row import Changes, Computed, Row
+from ..row import Batch, Changes, Computed, Row, batch_of
 from .aggregates import Aggregate
-from .faults import ROW, Faults
+from .faults import ROW, Faults, by_halves
 from .groups import Key, groupings
-from .halves import by_halves
+from .operator import MOST_WINDOWS, Waiting, count_groups
 from .pane import Pane
 from .results import rows_of_columns
 from .slices import Slices
-from .totals import Totals
-from .waiting import MOST_WINDOWS, Waiting, count_groups
+from .totals import AT_ONCE, Totals
 
 _FIELD = 4_096  # groups, so that no field is of many megabytes
 
@@ -66,7 +66,7 @@ _ROW = 100  # groups of a partial row
 class Panes:
     """An operator. Gives Row((*keys, *results), the window's end, the group).
 
-    Fields: END:0, END:1 ... for the pane that ends at END, each a list of (key values, partials).
+    Fields: END:0, END:1 ... for the pane that ends at END, each a part of it (`Pane.packed`).
     """
 
     def __init__(
@@ -105,8 +105,8 @@ class Panes:
 
     def _read(self, rows: Sequence[Row]) -> tuple[list[int], list[Key], list[list[Any]]]:
         """Return the times, keys and items of rows, in the order of their times. Raises `RowError`."""
-        times = [row.time for row in rows]
-        columns = [self._keys_of(rows), *[each.item.many(rows) for each in self._aggregates]]
+        rows = batch_of(rows)
+        times, columns = rows.times, [self._keys_of(rows), *[each.item.many(rows) for each in self._aggregates]]
         if times != (in_order := sorted(times)):
             order = sorted(range(len(times)), key=times.__getitem__)
             times, columns = in_order, [[column[place] for place in order] for column in columns]
@@ -119,6 +119,22 @@ class Panes:
         return self._slices.first_end(self._open[0]) if self._open else None
 
     def advance(self, to: int) -> Iterator[Row]:
+        return chain.from_iterable(self._windows(to))
+
+    def batches(self, to: int) -> Iterator[Batch]:
+        """Do as `advance`, and yield the same rows in batches of up to `AT_ONCE`: small windows are put together."""
+        some: Batch | None = None
+        for batch in self._windows(to):
+            if some is not None and len(some) + len(batch) <= AT_ONCE:
+                some.extend(batch)
+            else:
+                if some is not None:
+                    yield some
+                some = batch
+        if some is not None:
+            yield some
+
+    def _windows(self, to: int) -> Iterator[Batch]:
         while (end := self.due()) is not None and end <= to:
             self._pass(end)
             yield from self._rows(end)
@@ -199,10 +215,10 @@ class Panes:
         if end in self._written:
             self._gone.append(end)
 
-    def _rows(self, end: int) -> Iterator[Row]:
+    def _rows(self, end: int) -> Iterator[Batch]:
         """Yield the rows of the window that ends there, sorted by group."""
-        for groups, values, partials in self._totals.totals():
-            yield from rows_of_columns(end, groups, values, partials, self._aggregates, self._faults)
+        for columns in self._totals.totals():
+            yield from rows_of_columns(end, *columns, self._aggregates, self._faults)
 
 
 class PartialPanes(Panes):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
 from typing import Any
 
 from ..language.values import RowError
-from ..row import Row
+from ..row import Batch, Row
 from .aggregates import Aggregate, Partials, SideBySide
-from .faults import ROW, Faults
+from .faults import ROW, Faults, by_halves
 from .groups import Group, Key, in_order, parts_of
-from .halves import by_halves
 
 Total = tuple[Key, Partials]
 """A group, and the partial results of all its rows in a window."""
@@ -35,21 +33,19 @@ def result_rows(end: int, totals: Iterable[Total], sides: SideBySide, faults: Fa
 
 def rows_of_columns(
     end: int,
-    groups: Sequence[Group],
-    values: Sequence[Sequence[Any]],
+    groups: list[Group],
+    values: Sequence[list[Any]],
     partials: Sequence[list[Any]],
     aggregates: Sequence[Aggregate],
     faults: Faults,
-) -> Iterator[Row]:
+) -> Iterator[Batch]:
     """Yield the same of columns: `values` has one for each key, `partials` one for each aggregate."""
 
-    def work(places: Sequence[int]) -> list[Row]:
-        def of(column: Sequence[Any]) -> Sequence[Any]:
+    def work(places: Sequence[int]) -> Batch:
+        def of(column: list[Any]) -> list[Any]:
             return column if len(places) == len(groups) else [column[place] for place in places]
 
-        results = [each.results(list(of(column))) for each, column in zip(aggregates, partials, strict=True)]
-        rows = zip(*map(of, values), *results, strict=True) if values or results else repeat(())
-        return list(map(Row, rows, repeat(end, len(places)), of(groups)))
+        results = [each.results(of(column)) for each, column in zip(aggregates, partials, strict=True)]
+        return Batch(None, [end] * len(places), of(groups), values=[*map(of, values), *results])
 
-    for rows in by_halves(work, range(len(groups)), lambda exc, place: faults.report(ROW, exc)):
-        yield from rows
+    return by_halves(work, range(len(groups)), lambda exc, place: faults.report(ROW, exc))

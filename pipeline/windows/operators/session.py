@@ -21,9 +21,9 @@ from .aggregates import Aggregate, Partials, SideBySide
 from .codec import pack, unpack
 from .faults import ROW, Faults
 from .groups import Key, group_of, grouping
+from .operator import Waiting
 from .ordered import Ordered
 from .results import result_rows, totals_of
-from .waiting import Waiting
 
 _PREFIX = "open:"
 

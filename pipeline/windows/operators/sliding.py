@@ -18,10 +18,10 @@ from .aggregates import Aggregate, Partials, SideBySide
 from .changelog import Changelog
 from .faults import ROW, Faults
 from .groups import Key, grouping, in_order
+from .operator import Waiting
 from .ordered import Ordered
 from .results import result_rows
 from .rollup import Rollup
-from .waiting import Waiting
 
 Entry = tuple[int, Key, Partials]
 """The time at which it leaves, its group, and the partial results of the group's rows at one instant."""

@@ -40,7 +40,7 @@ from .aggregates import Aggregate, Holistic
 from .groups import Group, Key, are_texts, columns_of
 from .pane import Pane
 
-_AT_ONCE = 500  # groups: few enough that they stay in the processor's cache until they are rows
+AT_ONCE = 500  # groups: few enough that they stay in the processor's cache until they are rows
 
 _FEW = 64  # idle slots that are never worth freeing
 
@@ -112,15 +112,15 @@ class Totals:
         if not self._turned:
             self._front = [[] for _ in self._aggregates]
 
-    def totals(self) -> Iterator[tuple[Sequence[Group], list[Column], list[Column]]]:
+    def totals(self) -> Iterator[tuple[list[Group], list[Column], list[Column]]]:
         """Yield the groups in their order, a column of each key and one of each aggregate, some groups at a time."""
         if len(self._slots) > 2 * self._live + _FEW:
             self._part()
         self._sort()
         counts = self._counts
         is_idle = self._live < len(self._order)
-        for first in range(0, len(self._order), _AT_ONCE):
-            slots = self._order[first : first + _AT_ONCE]
+        for first in range(0, len(self._order), AT_ONCE):
+            slots = self._order[first : first + AT_ONCE]
             if is_idle:
                 slots = [slot for slot in slots if counts[slot]]
             if slots:

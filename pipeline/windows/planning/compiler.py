@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from ..expressions.closures import compile_condition, compile_expression
@@ -11,7 +12,7 @@ from ..functions import FUNCTIONS, METADATA, TIMESTAMP, WINDOW, kind_of
 from ..language.syntax import Call, Column, Expression, Star
 from ..language.tokens import QueryError
 from ..language.values import Datetime, Names
-from ..row import Evaluate, EvaluateMany, Row, computed
+from ..row import Evaluate, EvaluateMany, Row, batch_of, computed, part_at, value_at
 from .nodes import Compiled, Inside, Moment, Picked, Resolved, Whole
 
 
@@ -105,12 +106,12 @@ def _direct(expression: Expression) -> EvaluateMany | None:
     if type(expression) is Resolved:
         match expression.place, expression.path:
             case (), (name,):
-                return lambda rows: [row.columns.get(name) for row in rows]
+                return lambda rows: [columns.get(name) for columns in batch_of(rows).columns]
             case (place,), ():
-                return lambda rows: [row.columns[place] for row in rows]
+                return lambda rows: value_at(rows, place)
     if type(expression) is Picked and not expression.path:
         outer, inner = expression.place
-        return lambda rows: [row.columns[outer][inner] for row in rows]
+        return lambda rows: list(map(itemgetter(inner), value_at(rows, outer)))
     return None
 
 
@@ -128,24 +129,11 @@ def _column(place: tuple[int, ...], name: str) -> Evaluate:
     return lambda row: None if (part := part_of(row)) is None else part.columns.get(name)
 
 
-def part_at(place: tuple[int, ...]) -> Callable[[Row], Row | None]:
-    """Return the function that takes the row at `place` from a joined row; None if a LEFT JOIN found no such row."""
-
-    def part(row: Row | None) -> Row | None:
-        for index in place:
-            if row is None:
-                return None
-            row = row.columns[index]
-        return row
-
-    return part
-
-
 def _value(place: tuple[int, ...]) -> Evaluate:
     *outer, last = place
     if not outer:
         return lambda row: row.columns[last]
-    part_of = part_at(tuple(outer))
+    part_of = part_at(outer)
     return lambda row: None if (part := part_of(row)) is None else part.columns[last]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..language.tree import rewrite, walk
 from ..operators.aggregates import TopOne
-from ..row import Computed, Row
+from ..row import Computed, Row, batch_of
 from .compiler import Compiler
 from .nodes import Input, Inside, ItemColumn, Node, Picked, Plan, Resolved, Select, Window
 
@@ -75,7 +75,7 @@ def _columns(node: Select) -> Iterator[Resolved]:
 
 def _values(names: Sequence[str]) -> Computed:
     def many(rows: Sequence[Row]) -> list[Any]:
-        records = [row.columns for row in rows]
+        records = batch_of(rows).columns
         return list(zip(*[[record.get(name) for record in records] for name in names], strict=True))
 
     return Computed(lambda row: tuple([row.columns.get(name) for name in names]), many)

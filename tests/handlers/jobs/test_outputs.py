@@ -8,6 +8,7 @@ import pytest
 import redis as redis_py
 
 from handlers import create_app
+from pipeline.boards import Boards
 from pipeline.hub.namespace import Hubs
 from pipeline.settings import Settings
 from pipeline.windows.language.ticks import isoformat
@@ -26,13 +27,13 @@ def hubs(redis: redis_py.Redis, settings: Settings) -> Hubs:
 
 
 @pytest.fixture
-def ran(redis: redis_py.Redis, hubs: Hubs) -> None:
-    job = running_jobs.load(example.JOB, redis, hubs)
-    while job.step():
-        pass
-    job.stop()
+def ran(redis: redis_py.Redis, hubs: Hubs, settings: Settings) -> None:
+    job = running_jobs.load(example.JOB, redis, hubs, Boards.from_settings(settings))
+    running_jobs.run(job)
+    running_jobs.stop(job)
 
 
+@pytest.mark.cluster
 @pytest.mark.usefixtures("ran")
 def test_window_rows_are_read_as_pages(client: ServiceClient) -> None:
     first = client.get("/outputs/OutputWindow?limit=7").json
@@ -56,6 +57,7 @@ def test_the_raw_events_are_archived_with_their_times(client: ServiceClient) -> 
         assert entry["row"]["PartitionId"] in range(4)
 
 
+@pytest.mark.cluster
 @pytest.mark.usefixtures("ran")
 def test_rewards_flow_to_the_board(client: ServiceClient) -> None:
     members = client.get("/boards/actions/members").json["members"]
@@ -76,6 +78,7 @@ def test_what_cannot_be_read(client: ServiceClient, ran: None, path: str, status
     assert client.get(path).status_code == status
 
 
+@pytest.mark.cluster
 @pytest.mark.usefixtures("ran")
 def test_outputs_are_listed(client: ServiceClient) -> None:
     listed = client.get("/outputs").json["outputs"]

@@ -206,6 +206,32 @@ def test_the_documentation_sends_properties_to_outputs_of_their_own() -> None:
     }
 
 
+def test_the_documentation_pivots_elements_into_columns() -> None:
+    rows = run(
+        """WITH DynamicCTE AS (
+            SELECT
+                i.DeviceId,
+                SensorMetadataRecords.ArrayValue.smKey as smKey,
+                SensorMetadataRecords.ArrayValue.smValue as smValue
+            FROM input i
+            CROSS APPLY GetArrayElements(SensorMetadata) AS SensorMetadataRecords
+        )
+
+        SELECT
+            i.DeviceId,
+            i.Location.*,
+            V.smValue AS 'smVersion',
+            M.smValue AS 'smManufacturer'
+        FROM input i
+        LEFT JOIN DynamicCTE V ON V.smKey = 'Version' and V.DeviceId = i.DeviceId AND DATEDIFF(minute,i,V) BETWEEN 0 AND 0
+        LEFT JOIN DynamicCTE M ON M.smKey = 'Manufacturer' and M.DeviceId = i.DeviceId AND DATEDIFF(minute,i,M) BETWEEN 0 AND 0
+        """,  # noqa: E501
+        [(1, {**SENSOR_OF_ARRAYS, "Location": SENSOR["Location"]})],
+    )["output"]
+
+    assert [tuple(columns.values()) for _, columns in rows] == [("12345", 47, 122, "1.2.45", "ABC")]
+
+
 # What the pages say in words, and what is not on them
 
 ONE = {"id": 1, "list": [1, None], "record": {"x": [5], "y": "why"}}

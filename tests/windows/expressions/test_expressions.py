@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from pipeline.windows.expressions.casts import to_datetime
 from pipeline.windows.expressions.closures import compile_expression, property_of
-from pipeline.windows.expressions.fixed import Fixed
 from pipeline.windows.language.syntax import Call, Column
 from pipeline.windows.language.tokens import QueryError
 from pipeline.windows.language.values import BIGINT_LEAST, BIGINT_MOST, Columns, Datetime, RowError
-from pipeline.windows.row import Evaluate
+from pipeline.windows.row import Evaluate, Fixed
 
 from ..support.evaluate import AnyColumn, compiled, condition, expression, row, same, value_of
 

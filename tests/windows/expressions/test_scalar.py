@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.windows.expressions.casts import to_datetime
-from pipeline.windows.expressions.fixed import Fixed
 from pipeline.windows.expressions.scalar import SCALAR_FUNCTIONS
 from pipeline.windows.functions import FUNCTIONS
 from pipeline.windows.language.ticks import TICKS_PER_SECOND, isoformat
 from pipeline.windows.language.values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError, to_json
 from pipeline.windows.operators.codec import pack, unpack
+from pipeline.windows.row import Fixed
 
 from ..support.evaluate import row, same, value_of
 

@@ -81,12 +81,12 @@ def test_a_copy_goes_on_with_the_state(
     (job,) = (jobs := JobFinder(registry, beat=0.0)).jobs()
     run(job)
     if is_saved:  # then the copy needs none of the events before
-        job.stop()
+        stop(job)
         for partition in (0, 1):
             redis.xtrim(hubs["events"].keys[partition].events, maxlen=0)
     copy_job(registry, "j", "k")
     assert registry.get("k").definition.query == COUNTS.replace("INTO Out", "INTO [Out_k]") + " /* INTO Out */"
-    job.stop()
+    stop(job)
     del jobs
     send(hubs, 13, 21)
     work()
@@ -137,7 +137,7 @@ def test_a_folder_s_job_is_copied_to_one_that_is_put(
     (job,) = JobFinder(registry, tmp_path, beat=0.0).jobs()
     run(job)
     copy_job(registry, "j", "k")
-    job.stop()
+    stop(job)
     send(hubs, 21)
     work()
 

@@ -19,12 +19,11 @@ from pipeline.windows.jobs.outputs.outbox import (
     DeliveryStatus,
     Refused,
     Unavailable,
-    delivery_status,
 )
 from pipeline.windows.language.values import RowError
 from pipeline.windows.operators.faults import ROW
 
-from ..support.outboxes import die, numbers, outbox, put, run
+from ..support.outboxes import delivery_status, die, numbers, outbox, put, run
 
 
 @dataclass

@@ -19,10 +19,10 @@ from pipeline.windows.jobs import keys
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.outputs.elsewhere import BoardReceiver
-from pipeline.windows.jobs.outputs.outbox import delivery_status
 from pipeline.windows.operators.faults import BOARD_NULL
 
 from ..support.crashes import Crash, Dying, Fuse, die
+from ..support.outboxes import delivery_status
 from ..support.running_jobs import load, rows, run
 
 TOML = """

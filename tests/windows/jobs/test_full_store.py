@@ -19,7 +19,6 @@ from pipeline.windows.jobs.delivery import Delivery
 from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.outputs.hub import HubReceiver
-from pipeline.windows.jobs.outputs.outbox import delivery_status
 from pipeline.windows.jobs.outputs.webhook import WebhookReceiver
 from pipeline.windows.jobs.registry import JobRegistry
 from pipeline.windows.jobs.reports import Reports
@@ -27,7 +26,7 @@ from pipeline.windows.jobs.states import State
 
 from ...full import full
 from ...upstream import Answer, ScriptedUpstream
-from ..support.outboxes import numbers, outbox, put
+from ..support.outboxes import delivery_status, numbers, outbox, put
 from ..support.outboxes import run as drain
 from ..support.running_jobs import load, rows, run, write_job
 

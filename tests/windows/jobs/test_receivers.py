@@ -19,12 +19,12 @@ from pipeline.hub.runtime import runtime
 from pipeline.windows.jobs.delivery import Delivery
 from pipeline.windows.jobs.outputs.file import FileReceiver
 from pipeline.windows.jobs.outputs.hub import HubReceiver
-from pipeline.windows.jobs.outputs.outbox import Batch, Receiver, delivery_status
+from pipeline.windows.jobs.outputs.outbox import Batch, Receiver
 from pipeline.windows.jobs.outputs.webhook import WebhookReceiver
 
 from ...upstream import Answer, ScriptedUpstream, make_certificates, scripted_upstream
 from ..support.crashes import Crash, Dying
-from ..support.outboxes import NOON, die, numbers, outbox, put, run
+from ..support.outboxes import NOON, delivery_status, die, numbers, outbox, put, run
 
 Start = Callable[[Receiver], Delivery]
 

@@ -236,10 +236,11 @@ def test_an_event_that_can_not_be_used_is_counted_and_left_out(folder: Path) -> 
 def test_an_event_without_a_time_before_any_that_has_one_is_a_fault(folder: Path) -> None:
     (folder / "query.asaql").write_text(COUNT)
 
-    rows, summary = run(folder, Input=[{"a": 1}, {"t": at(1)}])
+    rows, summary = run(folder, Input=[{"t": "noon"}, {"a": 1}, {"t": at(1)}])
 
     assert columns(rows) == [{"count": 1}]
-    assert summary.faults.counts == {EVENT_TIME: 1}
+    assert summary.faults.counts == {EVENT_TIME: 2}
+    assert "1: nvarchar(max) 'noon' is not a datetime such as 2024-05-01T" in summary.faults.first[EVENT_TIME]
 
 
 def test_a_hub_and_a_hash_need_a_file_in_their_place(folder: Path) -> None:

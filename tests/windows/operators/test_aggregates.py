@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline.windows.language.syntax import Call, Cast, Over
 from pipeline.windows.language.tokens import QueryError
 from pipeline.windows.language.values import Datetime, RowError
-from pipeline.windows.operators.aggregates import SideBySide
+from pipeline.windows.operators.aggregates import Holistic, SideBySide
 from pipeline.windows.operators.aggregates.calls import AGGREGATES
 from pipeline.windows.operators.codec import pack, pack_plain, unpack
 from pipeline.windows.operators.rollup import Rollup
@@ -41,7 +41,9 @@ def result(call: Call, values: Sequence[Any]) -> Any:
     (at_once,) = sides.results((), partials_of(given))
     for cut in range(1, len(given)):
         left, right = partials_of(given[:cut]), partials_of(given[cut:])
-        assert sides.results((), sides.combine(left, right)) == [at_once]
+        both = left.copy()
+        aggregate_of(call).merge(both, [0], right)
+        assert sides.results((), both) == [at_once]
         rollup = Rollup(sides)
         oldest = partials_of(given[-1:])
         for entry in (oldest, left, right):
@@ -81,6 +83,8 @@ def test_every_aggregate_is_among_those_that_are_compared() -> None:
 @given(values=COLUMNS, data=st.data())
 def test_columns_are_what_rows_give_one_by_one(called: Call, values: list[Any], data: st.DataObject) -> None:
     aggregate = aggregate_of(called)
+    if any(isinstance(argument, Cast) for argument in called.arguments):
+        values = [None if value is None else str(value) for value in values]  # as the cast gives them
     given = rows(*((1, {"v": value, "n": number % 2}) for number, value in enumerate(values)))
     taken, items = [], []
     for row in given:
@@ -372,3 +376,18 @@ def test_percentiles(function: str, share: float, descending: bool, values: tupl
 def test_calls_that_mean_nothing_are_refused(refused: Call, message: str) -> None:
     with pytest.raises(QueryError, match=message):
         aggregate_of(refused)
+
+
+@pytest.mark.parametrize("gone", [1, 200, 400])
+def test_values_leave_a_percentile_one_by_one_or_many_at_once(gone: int) -> None:
+    percentile = aggregate_of(call("PERCENTILE_DISC", constant(0.5), over=order_by("v")))
+    given = rows(*((1, {"v": value}) for value in [*([1, 2.5, 1.0, 7] * 100), *range(50)]))
+    column: list[Any] = [None, None, None]
+    percentile.fold(column, [number >= gone for number in range(len(given))], percentile.item.many(given))
+    assert isinstance(percentile, Holistic)
+    oldest, newest, _ = column
+
+    both = percentile.combine(oldest, newest)
+    percentile.remove(both, oldest)
+
+    assert exactly(both) == exactly(newest)

@@ -10,7 +10,7 @@ import redis as redis_py
 
 from pipeline.windows.engine.engine import OutputRow
 from pipeline.windows.jobs.delivery import Delivery
-from pipeline.windows.jobs.outputs import Outbox
+from pipeline.windows.jobs.outputs import DeliveryStatus, Outbox, delivery_status_of, queue_delivery_status
 from pipeline.windows.jobs.outputs.outbox import Receiver
 from pipeline.windows.language.ticks import parse
 from pipeline.windows.operators.faults import Faults
@@ -44,3 +44,9 @@ def run(delivery: Delivery) -> int:
 def die(delivery: Delivery) -> None:
     """End a delivery as kill -9 does, except that its lease and its presence end at once."""
     delivery.share.stop()
+
+
+def delivery_status(client: redis_py.Redis, job: str, output: str) -> DeliveryStatus:
+    with client.pipeline(transaction=False) as pipe:
+        queue_delivery_status(pipe, job, output)
+        return delivery_status_of(output, iter(pipe.execute()))

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...language.values import RowError
-from ...row import Evaluate
+from ...row import Evaluate, Fixed
 from ..casts import to_bigint, to_text
-from ..fixed import Fixed
 from ..limits import check_length, checked_text
 from ..patterns import patindex
 from ..regex import regexmatch

@@ -25,21 +25,14 @@ from ...engine.engine import OutputRow
 from ...operators.faults import Faults
 from .. import keys
 from .board import BoardOutput, Change, refusal
-from .outbox import Batch, Outbox, Unavailable, WaitingRow
+from .outbox import Batch, Outbox, Receiver, Unavailable, WaitingRow
 from .stream import StreamOutput
 
 
-class _Place:
-    """A receiver whose rows are parts, each for a place that has a hash tag."""
-
-    def key(self, row: OutputRow) -> None:
-        return None
-
-    def begin(self) -> str:
-        return ""
+class _Place(Receiver):
+    """Rows for places that have hash tags."""
 
     def send(self, batch: Batch) -> str:
-        """Write the batch. The mark never changes: the place itself knows what it has taken."""
         try:
             self.write(batch)
         except OUTAGES as exc:

@@ -6,12 +6,11 @@ import fcntl
 import os
 from pathlib import Path
 
-from ...engine.engine import OutputRow
 from .. import keys
-from .outbox import Batch, Refused, Unavailable
+from .outbox import Batch, Receiver, Refused, Unavailable
 
 
-class FileReceiver:
+class FileReceiver(Receiver):
     """Appends each row to a file as a line of JSON: exactly once, even if the process or the machine dies.
 
     The mark is the file's length in bytes after the last batch. Bytes after it were written by a process that died
@@ -26,9 +25,6 @@ class FileReceiver:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-
-    def key(self, row: OutputRow) -> None:
-        return None
 
     def begin(self) -> str:
         """Return the file's length: what is in the file already stays."""

@@ -12,7 +12,7 @@ from ....store.refusals import refusal_of
 from ...engine.engine import OutputRow
 from ...expressions.casts import to_text
 from ...language.values import RowError, lookup
-from .outbox import Batch, Unavailable, WaitingRow
+from .outbox import Batch, Receiver, Unavailable, WaitingRow
 
 #: The user property of an event that has the `row_id`.
 ROW_ID = "wz-row-id"
@@ -21,7 +21,7 @@ ROW_ID = "wz-row-id"
 _LANES = 16
 
 
-class HubReceiver:
+class HubReceiver(Receiver):
     """Publishes each row as an event. Its body is the row as JSON, its key the value of `partition_key`, if given.
 
     The hub drops events that it has taken before, as it does for a relay: it remembers the last offset of this outbox
@@ -48,11 +48,7 @@ class HubReceiver:
             raise RowError(f"{self.partition_key} is longer than a partition key's {MAX_KEY} characters")
         return key or None
 
-    def begin(self) -> str:
-        return ""
-
     def send(self, batch: Batch) -> str:
-        """Publish the batch. The mark never changes: the hub itself knows what it has taken."""
         try:
             hub = self.hubs[self.hub]  # looked up each time: it may have been changed, or deleted and made again
             events = [self._event(batch.source, row, hub.partitions) for row in batch.rows]

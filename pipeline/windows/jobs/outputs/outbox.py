@@ -116,12 +116,18 @@ class Receiver(Protocol):
 
     def key(self, row: OutputRow) -> str | None:
         """Return the key that is kept with a row, None for none. Raises `RowError` for a row that can't be taken."""
+        return None
 
     def begin(self) -> str:
         """Return the mark for the first batch; it is saved before anything is sent. Raises the errors of `send`."""
+        return ""
 
     def send(self, batch: Batch) -> str:
-        """Hand a batch over; return the new mark. Raises `Unavailable`, `Refused` or `LeaseLost`."""
+        """Hand a batch over; return the new mark, that of the batch if the receiver itself knows what it has taken.
+
+        Raises `Unavailable`, `Refused` or `LeaseLost`.
+        """
+        raise NotImplementedError
 
 
 class DeliveryStatus(msgspec.Struct, frozen=True):
@@ -266,13 +272,6 @@ class Outbox(Sink):
     def _check(self, lease: Lease) -> None:
         if self.redis.get(lease.key) != lease.owner.encode():
             raise LeaseLost(lease.key)
-
-
-def delivery_status(client: Redis, job: str, output: str) -> DeliveryStatus:
-    """Return the status of a job's output outside Redis."""
-    with client.pipeline(transaction=False) as pipe:
-        queue_delivery_status(pipe, job, output)
-        return delivery_status_of(output, iter(pipe.execute()))
 
 
 def queue_delivery_status(pipe: Pipeline, job: str, output: str) -> None:

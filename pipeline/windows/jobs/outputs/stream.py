@@ -115,44 +115,36 @@ class StreamOutput(Sink):
         """Return up to `limit` rows whose id is greater than `after`, oldest first. Raises `UnknownOutput`."""
         if not re.fullmatch(OFFSET, after):
             raise InvalidValue(f"after must be the id of a row, such as 1714558500000-0, not {after!r}", "after")
-        with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hexists(keys.OUTPUTS, self.name)
-            pipe.xrange(self.key, min=f"({after}", count=limit)
-            is_known, entries = pipe.execute()
-        if not is_known:
-            raise UnknownOutput(self.name)
-        return list(map(_stored, entries))
+        return self._rows(f"({after}", "+", limit)
 
     def newest(self, limit: int = 100, before: str | None = None) -> list[StoredRow]:
         """Return up to `limit` rows, newest first; with `before` those whose id is less. Raises `UnknownOutput`."""
         if before is not None and not re.fullmatch(OFFSET, before):
             raise InvalidValue(f"before must be the id of a row, such as 1714558500000-0, not {before!r}", "before")
-        with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hexists(keys.OUTPUTS, self.name)
-            pipe.xrevrange(self.key, max="+" if before is None else f"({before}", count=limit)
-            is_known, entries = pipe.execute()
-        if not is_known:
-            raise UnknownOutput(self.name)
-        return list(map(_stored, entries))
+        return self._rows("-", "+" if before is None else f"({before}", limit, is_newest_first=True)
 
     def latest(self) -> str:
         """Return the id of the newest row, '0' if there is none. Raises `UnknownOutput`."""
-        with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hexists(keys.OUTPUTS, self.name)
-            pipe.xrevrange(self.key, count=1)
-            is_known, newest = pipe.execute()
-        if not is_known:
-            raise UnknownOutput(self.name)
-        return cast("str", newest[0][0].decode()) if newest else "0"
+        newest = self.newest(1)
+        return newest[0].id if newest else "0"
 
     def wait(self, after: str, seconds: float, is_over: Callable[[], bool]) -> bool:
         """Wait up to `seconds` for a row after an id; return whether there is one. See `wait_for_entry`."""
         return wait_for_entry(self.redis, self.key, after, seconds, is_over)
 
-
-def _stored(entry: tuple[bytes, dict[bytes, bytes]]) -> StoredRow:
-    entry_id, fields = entry
-    return StoredRow(entry_id.decode(), fields[b"e"].decode() or None, msgspec.Raw(fields[b"r"]))
+    def _rows(self, begin: str, end: str, limit: int, *, is_newest_first: bool = False) -> list[StoredRow]:
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.hexists(keys.OUTPUTS, self.name)
+            if is_newest_first:
+                pipe.xrevrange(self.key, end, begin, limit)
+            else:
+                pipe.xrange(self.key, begin, end, limit)
+            is_known, entries = pipe.execute()
+        if not is_known:
+            raise UnknownOutput(self.name)
+        return [
+            StoredRow(id.decode(), fields[b"e"].decode() or None, msgspec.Raw(fields[b"r"])) for id, fields in entries
+        ]
 
 
 def list_outputs(client: Redis) -> list[OutputSummary]:

@@ -13,8 +13,7 @@ from urllib3.util import parse_url
 from ....errors import InvalidValue
 from ....hub.proxy import TIMEOUT
 from ....hub.upstream_answers import retry_after
-from ...engine.engine import OutputRow
-from .outbox import Batch, Refused, Unavailable
+from .outbox import Batch, Receiver, Refused, Unavailable
 from .stream import StoredRow
 
 #: Statuses, apart from 5xx, after which the request is tried again: Request Timeout, Too Early, Too Many Requests.
@@ -29,7 +28,7 @@ _OURS = frozenset({"connection", "content-length", "content-type", "host", "idem
 _ANSWER = 300  # the most characters of an answer that an error shows
 
 
-class WebhookReceiver:
+class WebhookReceiver(Receiver):
     """Posts batches of rows: a JSON array of records of `id`, `window_end` and `row`, as in the pages of an output.
 
     A batch is sent at least once: after a timeout or a crash it is sent again, with the same rows and the same
@@ -48,14 +47,8 @@ class WebhookReceiver:
         self.headers = {"User-Agent": "wz", **(headers or {}), "Content-Type": "application/json"}
         self._pool = urllib3.PoolManager(retries=False, timeout=TIMEOUT, cert_reqs="CERT_REQUIRED", ca_certs=ca)
 
-    def key(self, row: OutputRow) -> None:
-        return None
-
-    def begin(self) -> str:
-        return ""
-
     def send(self, batch: Batch) -> str:
-        """Post the batch. The mark never changes: the endpoint has to recognise a batch by its id."""
+        """Post the batch. The mark says nothing here: the endpoint has to recognise a batch by its id."""
         body = msgspec.json.encode([StoredRow(row.id, row.window_end, msgspec.Raw(row.json)) for row in batch.rows])
         try:
             response = self._pool.request(

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ...row import Computed, Evaluate, Row
+from ...row import Computed, Row
 
 Partials = list[Any]
 """A partial result of each aggregate, in their order; None if it has no value yet."""
-
-
-Combine = Callable[[Any, Any], Any]
 
 
 class Aggregate:
@@ -91,17 +88,18 @@ class SideBySide:
 
     def __init__(self, aggregates: Sequence[Aggregate]) -> None:
         places = list(enumerate(aggregates))
-        self.items_of = _items_of([each.item.evaluate for each in aggregates])
+        self._items = [each.item.evaluate for each in aggregates]
         self.holistic = [(place, each) for place, each in places if isinstance(each, Holistic)]
         self._adds = [each.add for each in aggregates]
         self._starts = [(place, each.add) for place, each in places if not _is_plain(each)]
-        self._combines = [(place, each.add if _is_plain(each) else each.combine) for place, each in places]
-        self._merges = [
-            (place, combine) for place, combine in self._combines if not isinstance(aggregates[place], Holistic)
-        ]
+        self._merges = [(place, each.combine) for place, each in places if not isinstance(each, Holistic)]
         self._results = [
             (place - len(places), each.result) for place, each in places if type(each).result is not Aggregate.result
         ]
+
+    def items_of(self, row: Row) -> list[Any]:
+        """Return a row's items. Raises `RowError`."""
+        return [item(row) for item in self._items]
 
     def start(self, items: list[Any]) -> Partials:
         """Return the partials of the first row of a group. `items` are its items; the list is reused."""
@@ -117,13 +115,14 @@ class SideBySide:
             if item is not None:
                 partials[place] = adds[place](partials[place], item)
 
-    def combine(self, left: Partials, right: Partials) -> Partials:
-        """Return the partials of both, and change neither; `left` are the older ones."""
-        return _combined(self._combines, left, right)
-
     def merge(self, left: Partials, right: Partials) -> Partials:
-        """Combine as `combine` does, except that holistic partials stay what they are in `left`."""
-        return _combined(self._merges, left, right)
+        """Return the partials of both, `left` being the older, and change neither; holistic ones stay as in `left`."""
+        merged = left.copy()
+        for place, combine in self._merges:
+            if (newer := right[place]) is not None:
+                older = merged[place]
+                merged[place] = newer if older is None else combine(older, newer)
+        return merged
 
     def results(self, keys: Iterable[Any], partials: Partials) -> list[Any]:
         """Return the keys, followed by the results. Raises `RowError`."""
@@ -133,29 +132,6 @@ class SideBySide:
         return columns
 
 
-def _items_of(functions: Sequence[Evaluate]) -> Callable[[Row], list[Any]]:
-    """Return the function that gives a row's items. It raises `RowError`.
-
-    It has no loop for one or two items, as most queries have: that is faster, and the list takes less memory.
-    """
-    if len(functions) == 1:
-        (one,) = functions
-        return lambda row: [one(row)]
-    if len(functions) == 2:
-        one, two = functions
-        return lambda row: [one(row), two(row)]
-    return lambda row: [function(row) for function in functions]
-
-
 def _is_plain(aggregate: Aggregate) -> bool:
     """Return whether items are partials, so that the first item needs no `add`, and `combine` is `add`."""
     return type(aggregate).combine is Aggregate.combine
-
-
-def _combined(combines: Sequence[tuple[int, Combine]], left: Partials, right: Partials) -> Partials:
-    combined = left.copy()
-    for place, combine in combines:
-        if (newer := right[place]) is not None:
-            older = combined[place]
-            combined[place] = newer if older is None else combine(older, newer)
-    return combined

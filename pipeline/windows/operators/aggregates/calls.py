@@ -11,13 +11,11 @@ from ...language.syntax import Call, Cast, Constant, Expression, Star
 from ...language.tokens import QueryError
 from ...row import Computed
 from .base import Aggregate
-from .collect import Collect
 from .count import Count, CountDistinct
-from .deviation import Deviation
 from .extremes import Maximum, Minimum
 from .percentile import PercentileCont, PercentileDisc
-from .sums import Average, Sum
-from .top import CollectTop, TopOne
+from .sums import Average, Deviation, Sum
+from .top import Collect, CollectTop, TopOne
 
 Compile = Callable[[Expression], Computed]
 

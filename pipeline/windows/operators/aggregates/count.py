@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from ...language.values import group_key
@@ -24,13 +23,6 @@ class Count(Aggregate):
 
     def result(self, partial: Any) -> Any:
         return partial or 0
-
-    def fold(self, column: list[Any], places: Iterable[int], added: Iterable[Any]) -> None:
-        for place, item in zip(places, added, strict=True):
-            if item is not None:
-                column[place] = (column[place] or 0) + item
-
-    merge = fold
 
 
 class CountDistinct(Holistic):

@@ -57,16 +57,7 @@ class Minimum(Maximum):
             return item if item < partial else partial
         return item if partial is None else min(partial, item, key=_order)
 
-    def fold(self, column: list[Any], places: Iterable[int], added: Iterable[Any]) -> None:
-        for place, item in zip(places, added, strict=True):
-            if item is not None:
-                least = column[place]
-                if type(least) is not type(item):
-                    column[place] = self.add(least, item)
-                elif item < least:
-                    column[place] = item
-
-    merge = fold
+    fold, merge = Aggregate.fold, Aggregate.merge
 
 
 #: Types whose values are compared as they are.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import Counter
 from fractions import Fraction
 from math import ceil
 from typing import Any
@@ -11,6 +12,8 @@ from ...language.values import RowError, type_name
 from ...row import Evaluate, Row, computed
 from .base import Holistic
 from .extremes import real
+
+_MANY = 50  # items, of which each would cost a walk over the list
 
 
 class PercentileCont(Holistic):
@@ -53,6 +56,9 @@ class PercentileCont(Holistic):
         return partial
 
     def remove(self, partial: Any, oldest: Any) -> None:
+        if len(oldest) > _MANY:
+            partial[:] = (Counter(partial) - Counter(oldest)).elements()  # in the order of `partial`
+            return
         for item in oldest:
             del partial[bisect_left(partial, item)]
 

@@ -1,4 +1,4 @@
-"""SUM and AVG. All is exact until the result is rounded, once.
+"""SUM, AVG, STDEV, STDEVP, VAR and VARP. All is exact until the result is rounded, once.
 
 Floats are kept as a few floats with exactly the same sum, which `math.fsum` finds (Shewchuk's partials). So a result
 does not depend on the order of the rows, nor on that in which panes are merged.
@@ -7,7 +7,7 @@ does not depend on the order of the rows, nor on that in which panes are merged.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import fsum
+from math import fsum, sqrt
 from typing import Any
 
 from ...language.values import BIGINT_LEAST, BIGINT_MOST, RowError, type_name
@@ -36,12 +36,6 @@ class Sum(Aggregate):
 
     def add(self, partial: Any, item: Any) -> Any:
         return add(partial, item)
-
-    def fold(self, column: list[Any], places: Iterable[int], added: Iterable[Any]) -> None:
-        for place, item in zip(places, added, strict=True):
-            if item is not None:
-                total = column[place]
-                column[place] = total + item if type(total) is int is type(item) else add(total, item)
 
     def combine(self, left: Any, right: Any) -> Any:
         return combine(left, right)
@@ -82,6 +76,41 @@ class Average(Aggregate):
         if type(total) is not int:
             return fsum(total) / count
         return total // count if total >= 0 else -(-total // count)
+
+
+class Deviation(Aggregate):
+    """The standard deviation or the variance, of a sample or of a whole population. NULL of fewer than two samples.
+
+    A partial is (count, shift, sum, sum of squares); the sums are of the values times 2^shift, as ints. Since a float
+    is an int divided by a power of two, nothing is rounded on the way, and equal values have a deviation of 0.
+    """
+
+    def __init__(self, of: Computed, function: str, sample: bool, root: bool) -> None:
+        self.item = numeric(of, function)
+        self._sample = sample
+        self._root = root
+
+    def add(self, partial: Any, item: Any) -> Any:
+        numerator, denominator = item.as_integer_ratio()
+        one = (1, denominator.bit_length() - 1, numerator, numerator * numerator)
+        return one if partial is None else self.combine(partial, one)
+
+    def combine(self, left: Any, right: Any) -> Any:
+        shift = max(left[1], right[1])
+        more, less = shift - left[1], shift - right[1]
+        total = (left[2] << more) + (right[2] << less)
+        squares = (left[3] << 2 * more) + (right[3] << 2 * less)
+        return (left[0] + right[0], shift, total, squares)
+
+    def result(self, partial: Any) -> Any:
+        if partial is None or partial[0] <= self._sample:
+            return None
+        count, shift, total, squares = partial
+        try:
+            variance = (count * squares - total * total) / (count * (count - self._sample) << 2 * shift)
+        except OverflowError as exc:
+            raise RowError("a variance is too large for a float") from exc
+        return sqrt(variance) if self._root else variance
 
 
 def numeric(of: Computed, function: str) -> Computed:

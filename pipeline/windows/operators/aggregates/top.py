@@ -1,17 +1,17 @@
-"""TopOne and CollectTop: the first rows by ORDER BY."""
+"""TopOne and CollectTop, the first rows by ORDER BY, and Collect, all rows."""
 
 from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
-from operator import attrgetter, neg
+from operator import attrgetter, itemgetter, neg
 from typing import Any
 
 from ...expressions.casts import to_comparable
 from ...language.values import DATETIME, NULL, NUMBER, Datetime, RowError, type_name
-from ...row import Computed, Evaluate, Row
-from .base import Aggregate
+from ...row import Computed, Evaluate, Row, batch_of, computed
+from .base import Aggregate, Holistic
 from .extremes import real
 
 Order = Sequence[tuple[Computed, bool]]
@@ -76,6 +76,37 @@ class CollectTop(Aggregate):
         return [{"rank": rank, "value": item[-1]} for rank, item in enumerate(partial or (), 1)]
 
 
+class Collect(Holistic):
+    """All rows as records, or one value of each row unless it is NULL; ordered by time, then arrival."""
+
+    def __init__(self, of: Evaluate | None) -> None:
+        """`of` is None for whole rows."""
+
+        def item_of(row: Row) -> Any:
+            value = row.columns if of is None else of(row)
+            return None if value is None else (row.time, row.arrival, value)
+
+        self.item = computed(item_of)
+
+    def add(self, partial: Any, item: Any) -> Any:
+        if partial is None:
+            return [item]
+        partial.append(item)
+        return partial
+
+    def extend(self, partial: Any, newest: Any) -> Any:
+        if partial is None:
+            return list(newest)
+        partial += newest
+        return partial
+
+    def remove(self, partial: Any, oldest: Any) -> None:
+        del partial[: len(oldest)]
+
+    def result(self, partial: Any) -> Any:
+        return [value for *_, value in sorted(partial or (), key=itemgetter(0, 1))]
+
+
 def ranked(order: Order, of: Computed | None) -> Computed:
     """Return the expression that makes a row's item: a tuple that sorts as ORDER BY says and ends with the value.
 
@@ -85,8 +116,9 @@ def ranked(order: Order, of: Computed | None) -> Computed:
 
     def many(rows: Sequence[Row]) -> list[Any]:
         ranks = [_ranks(column.many(rows), descending) for column, descending in order]
-        values = list(map(_columns, rows)) if of is None else of.many(rows)
-        return list(zip(*chain.from_iterable(ranks), map(_time, rows), map(_arrival, rows), values, strict=False))
+        batch = batch_of(rows)
+        values = batch.columns if of is None else of.many(batch)
+        return list(zip(*chain.from_iterable(ranks), batch.times, batch.arrivals, values, strict=False))
 
     return Computed(_one(order, last), many)
 
@@ -123,9 +155,6 @@ def _ranks(values: list[Any], descending: bool) -> Sequence[Iterable[Any]]:
         kind = _KINDS[kinds.pop()]
         return (repeat(-kind), map(neg, values)) if descending else (repeat(kind), values)
     return list(zip(*[_rank(value, descending) for value in values], strict=True))
-
-
-_columns, _time, _arrival = attrgetter("columns"), attrgetter("time"), attrgetter("arrival")
 
 
 def _tuples(value: Any) -> Any:
