@@ -15,6 +15,9 @@ def function_table() -> str:
     for function in dict.fromkeys(FUNCTIONS.values()):
         if function.family:
             families[function.family].append(function)
+    for functions in families.values():
+        if any(function.kind == "scalar" for function in functions):
+            functions.sort(key=lambda function: (function.kind == "system", function.name.upper()))
     rows = {family: ", ".join(map(_written, functions)) for family, functions in families.items()}
     moving = ", ".join(function.name for function in families["Aggregates"] if function.moving)
     rows["Analytic"] += f"; with `OVER (PARTITION BY k LIMIT DURATION(minute, 5) WHEN condition)` {moving}"
