@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from ..windows.expressions.user_functions import UDF
-from ..windows.language.syntax import Binary, Call, Cast, Hopping, Join, Query, Select, Session, Step
+from ..windows.language.syntax import Binary, Call, Cast, Hopping, Join, Query, Select, Session
 from ..windows.language.time_units import TICKS_PER_DAY
 from ..windows.language.tree import walk
 
