@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from ..errors import InvalidValue, PipelineError
-from ..store import Pipeline, Redis, ResponseError
+from ..store import Pipeline, ResponseError
 from ..store.scripts import ScriptClient
 from . import keys
 from .changes import Change, Reply, replies, update_args
