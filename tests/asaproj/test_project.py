@@ -248,15 +248,13 @@ def test_a_query_that_is_wrong_names_its_own_file_and_shows_the_line(tmp_path: P
 
 @pytest.mark.parametrize("written", ["../../secret.json", "..\\..\\secret.json", "/etc/hostname", "link.json", "a\0b"])
 def test_what_is_outside_of_a_project_is_not_read(tmp_path: Path, written: str) -> None:
-    path = write_project(
-        tmp_path / "project", changed("Inputs/Local_Input.json", "InputMock", FilePath=written)
-    )
+    path = write_project(tmp_path / "project", changed("Inputs/Local_Input.json", "InputMock", FilePath=written))
     (tmp_path / "secret.json").write_text("{}")
     (path.parent / "Inputs" / "link.json").symlink_to(tmp_path / "secret.json")
 
-    with pytest.raises(InvalidProject, match="outside of the project's folder|can't be read"):
+    with pytest.raises(InvalidProject, match=r"outside of the project's folder|can't be read"):
         read_project(path)
-    with pytest.raises(InvalidProject, match="outside of the project's folder|can't be read"):
+    with pytest.raises(InvalidProject, match=r"outside of the project's folder|can't be read"):
         read_project(write_project(tmp_path / "other", startFile=written.replace("link.json", "/link.json")))
 
 
