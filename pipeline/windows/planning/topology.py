@@ -17,10 +17,9 @@ from dataclasses import dataclass, replace
 
 from ..language.render import render_expression
 from ..language.syntax import Column, Session
-from ..language.tokens import At
 from ..operators.windowing import can_be_partial
-from .lineage import Holders, holders, holds
-from .nodes import Analytic, Compiled, Input, Join, Node, Plan, Resolved, Stream, Union, Window
+from .lineage import Holders, column, holders, holds
+from .nodes import Analytic, Compiled, Input, Join, Node, Plan, Stream, Union, Window
 from .planner import renumbered
 
 PARTITION_ID = "PartitionId"
@@ -198,14 +197,8 @@ class _Known:
         return sorted(names)
 
 
-_NOWHERE = At(1, 1)
-
-
 def _columns(name: str | None) -> Holders:
-    if name is None:
-        return frozenset()
-    path = tuple(name.split("."))
-    return frozenset([Resolved(path, _NOWHERE, (), path)])
+    return frozenset() if name is None else frozenset([column(tuple(name.split(".")))])
 
 
 def _of_each(keys: Sequence[Compiled]) -> str:
