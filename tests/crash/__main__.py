@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from . import full_disk, full_store, relaying, windows
+from . import full_disk, full_store, queries, relaying, windows
 from .run import run
 
 
@@ -23,8 +23,9 @@ def main(minutes: float, kills: int, full: bool, seed: int | None) -> None:
 
     Then do it with an upstream hub that is made only after half a minute, and that relays back.
 
-    Then do the same to the workers of window jobs, and compare their rows with those of a run without kills. Then fill
-    Redis's memory and its disk, and see it heal by itself.
+    Then do the same to the workers of window jobs, on a server and on a cluster, and compare their rows with those of
+    a run without kills; and those of 250 random queries with what the queries mean. Then fill Redis's memory and its
+    disk, and see it heal by itself.
     """
     seed = random.randrange(10**6) if seed is None else seed
     click.echo(f"seed {seed}")
@@ -37,10 +38,15 @@ def main(minutes: float, kills: int, full: bool, seed: int | None) -> None:
     click.echo(f"an upstream that is made late, and relays back\n{report}")
     faults += report.faults
     if kills:
+        for on_cluster in (False, True):
+            with TemporaryDirectory(prefix="crash-") as folder:
+                rows = windows.run(Path(folder), kills, seed, on_cluster)
+            click.echo(f"{'jobs on a cluster' if on_cluster else 'jobs on a server'}\n{rows}")
+            faults += rows.faults
         with TemporaryDirectory(prefix="crash-") as folder:
-            rows = windows.run(Path(folder), kills, seed)
-        click.echo(rows)
-        faults += rows.faults
+            meant = queries.run(Path(folder), seed)
+        click.echo(meant)
+        faults += meant.faults
     if full:
         with TemporaryDirectory(prefix="crash-") as folder:
             healed = full_store.run(Path(folder), seed, full_store.REASONS * 2)

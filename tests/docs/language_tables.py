@@ -15,9 +15,8 @@ def function_table() -> str:
     for function in dict.fromkeys(FUNCTIONS.values()):
         if function.family:
             families[function.family].append(function)
-    for functions in families.values():
-        if any(function.kind == "scalar" for function in functions):
-            functions.sort(key=lambda function: (function.kind == "system", function.name.upper()))
+    for family in ("Text", "Numbers", "Times", "Records, any"):  # long ones, in which readers look for a name
+        families[family].sort(key=lambda function: function.name.casefold())
     rows = {family: ", ".join(map(_written, functions)) for family, functions in families.items()}
     moving = ", ".join(function.name for function in families["Aggregates"] if function.moving)
     rows["Analytic"] += f"; with `OVER (PARTITION BY k LIMIT DURATION(minute, 5) WHEN condition)` {moving}"

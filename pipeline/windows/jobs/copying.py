@@ -12,6 +12,7 @@ from ...store import Redis, transaction, while_full
 from ..language.tokens import spelled
 from . import keys
 from .definition import Definition
+from .erase import is_run
 from .job import Job
 from .job_toml import HubInput, InvalidJob, StreamConfig, config_of
 from .record import JobRecord
@@ -33,7 +34,7 @@ def copy_job(registry: JobRegistry, name: str, new: str, definition: Definition 
     record, path = registry.get(name), Path(new) / "job.toml"
     if registry.redis.hexists(keys.JOBS, new):
         raise _known(new)
-    if registry.is_run(new):
+    if is_run(registry.redis, new):
         raise JobInUse(f"a worker still has the job {new!r}, which was deleted: try again in a few seconds")
     if not record.tasks:
         raise InvalidJob(path, f"{name} could never begin, so that it has no state", "name")

@@ -62,6 +62,7 @@ class FromClause:
         self._values: dict[Call, tuple[int, int]] = {}  # computed before all else -> its table, and its place there
         self._lag = 0
         _refuse_twice(sources)
+        _refuse_others(sources)
         if self._tables[0].is_reference:
             name = select.source.name
             raise QueryError(
@@ -290,3 +291,17 @@ def _refuse_twice(sources: Sequence[syntax.Source]) -> None:
         if source.alias.lower() in seen:
             raise QueryError(f"two sources are called {source.alias}: give one another name with AS", source.at)
         seen.add(source.alias.lower())
+
+
+def _refuse_others(sources: Sequence[syntax.Source]) -> None:
+    """Refuse columns of another source in TIMESTAMP BY and PARTITION BY, where only the source's own are known."""
+    names = {source.alias.lower() for source in sources}
+    for source in sources:
+        for part in walk((source.timestamp, source.over, source.partition_by)):
+            if isinstance(part, Column) and len(part.names) > 1:
+                first = part.names[0].lower()
+                if first in names and first != source.alias.lower():
+                    raise QueryError(
+                        f"{part} can't be used here: only columns of {source.alias} are known before the others join",
+                        part.at,
+                    )
