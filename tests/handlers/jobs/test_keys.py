@@ -142,7 +142,7 @@ def test_every_key_is_listed_and_goes_with_its_job_and_its_outputs(
     assert found(redis) == {}
     assert set(keys.KEYS) - seen == {
         *(key for key in keys.KEYS if "PLACE" in key.pattern),  # test_elsewhere.py makes these
-        keys.found,  # test_finding.py makes it
+        keys.found,  # tests/windows/jobs/test_finding.py makes it
     }
     assert groups(redis) == set()
 

@@ -328,7 +328,7 @@ def test_what_is_wrong_is_told_with_file_and_key(
 @pytest.mark.parametrize("missing", ["query.asaql", "job.toml"])
 def test_a_missing_file_is_named(redis: redis_py.Redis, hubs: Hubs, tmp_path: Path, missing: str) -> None:
     (folder(tmp_path / "j") / missing).unlink()
-    with pytest.raises(InvalidJob, match=rf"{missing}: can't be read"):
+    with pytest.raises(InvalidJob, match=rf"{missing}: is not there"):
         load(tmp_path / "j", redis, hubs)
 
 
