@@ -8,14 +8,15 @@ from typing import Annotated, Any
 import msgspec
 
 from pipeline.hub.rules import Right
+from pipeline.names import NAME
 from pipeline.windows.explanation.explain import explain
 from pipeline.windows.jobs.copying import copy_job
-from pipeline.windows.jobs.definition import NAME
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.opening import partition_counts
 from pipeline.windows.jobs.prepare import prepare, warnings_of
+from pipeline.windows.jobs.progress import JobProgress
 from pipeline.windows.jobs.record import JobRecord
-from pipeline.windows.jobs.registry import JobProgress, JobRegistry
+from pipeline.windows.jobs.registry import JobRegistry
 from pipeline.windows.local.trial import sampled_warnings
 from wz import Blueprint, Problem, Request, Response
 from wz.caching import cache_control

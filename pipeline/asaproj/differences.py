@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..windows.expressions.user_functions import UDF
-from ..windows.language.syntax import Binary, Call, Cast, Hopping, Join, Query, Select, Session, Statement, Step
+from ..windows.language.syntax import Binary, Call, Cast, Hopping, Join, Query, Select, Session
 from ..windows.language.time_units import TICKS_PER_DAY
 from ..windows.language.tree import walk
 
@@ -25,52 +25,98 @@ def _compares(part: Any) -> bool:
     return isinstance(part, Binary) and part.operator in ("=", "<>", "<", "<=", ">", ">=")
 
 
-#: Rows of the table, each with the parts of a query that it is about.
-DIFFERENCES: tuple[tuple[str, _Is], ...] = (
-    (
-        "A value that can't be cast or computed: the row is left out and counted; in Azure a CAST that fails stops the "
-        "job",
+class Difference(NamedTuple):
+    """A row of the table: a construct, what it means here, what Microsoft's reference says, and where it is met."""
+
+    construct: str
+    ours: str
+    azure: str
+    is_met: _Is
+
+    def __str__(self) -> str:
+        return f"{self.construct}: {self.ours}; Azure's reference: {self.azure}"
+
+
+DIFFERENCES = (
+    Difference(
+        "A value that can't be cast or computed",
+        "the row is left out and counted",
+        "a CAST that fails stops the job",
         _computes,
     ),
-    (
-        "Origin of windows that do not divide a day: year 1 (.NET's ticks), not 1970",
+    Difference(
+        "Origin of windows that do not divide a day",
+        "year 1 (.NET's ticks), not 1970",
+        "not said",
         lambda part: isinstance(part, Hopping) and TICKS_PER_DAY % part.hop != 0,
     ),
-    ("Time of a row of a window with `Offset`: the moved end", lambda part: isinstance(part, Hopping) and part.offset),
-    (
-        "TopOne, CollectTop, LAG, LAST, ISFIRST among equals: the order of arrival; NULL is the least",
+    Difference(
+        "Time of a row of a window with `Offset`",
+        "the moved end",
+        "not said",
+        lambda part: isinstance(part, Hopping) and part.offset,
+    ),
+    Difference(
+        "TopOne, CollectTop, LAG, LAST, ISFIRST among equals",
+        "the order of arrival; NULL is the least",
+        "arrival, for LAG, LAST and ISFIRST; NULL is the least, for CollectTop; of the others not said",
         _calls("TOPONE", "COLLECTTOP", "LAG", "LAST", "ISFIRST"),
     ),
-    ("AVG of bigints: a bigint, truncated towards zero, like `/` and T-SQL", _calls("AVG")),
-    (
-        "STDEV, VAR of fewer than two values: NULL; STDEVP and VARP of one value are 0",
+    Difference(
+        "AVG of bigints",
+        "a bigint, truncated towards zero, like `/` and T-SQL",
+        "of the expression's type",
+        _calls("AVG"),
+    ),
+    Difference(
+        "STDEV, VAR of fewer than two values",
+        "NULL; STDEVP and VARP of one value are 0",
+        "not said",
         _calls("STDEV", "VAR", "STDEVP", "VARP"),
     ),
-    (
-        "A session at its maximum: cut at multiples of the maximum; an event exactly at the end is still in it; the "
-        "session goes on in a new window",
+    Difference(
+        "A session at its maximum",
+        "cut at multiples of the maximum; an event exactly at the end is still in it; the session goes on in a new "
+        "window",
+        "the same formula; its example contradicts it",
         lambda part: isinstance(part, Session),
     ),
-    ("Time of a joined pair: that of the later row", lambda part: isinstance(part, Join)),
-    (
-        "Time of a LEFT JOIN's row without a match: the last tick at which a match could have come",
+    Difference("Time of a joined pair", "that of the later row", "not said", lambda part: isinstance(part, Join)),
+    Difference(
+        "Time of a LEFT JOIN's row without a match",
+        "the last tick at which a match could have come",
+        "not said",
         lambda part: isinstance(part, Join) and part.kind == "LEFT",
     ),
-    ("`=`, `<` of text and a number, a bit or a datetime: the text is cast to the other's type", _compares),
-    ("Texts that differ in case, or in blanks at the end: are different", _compares),
-    (
-        "`LIMIT DURATION(unit, n)`: looks at (t - n, t], at most 7 days",
+    Difference(
+        "`=`, `<` of text and a number, a bit or a datetime",
+        "the text is cast to the other's type",
+        "not said",
+        _compares,
+    ),
+    Difference(
+        "Texts that differ in case, or in blanks at the end",
+        "are different",
+        "not said; an example compares `start` with `Start`",
+        _compares,
+    ),
+    Difference(
+        "`LIMIT DURATION(unit, n)`",
+        "looks at (t - n, t], at most 7 days",
+        "the border is not said",
         lambda part: isinstance(part, Call) and part.over is not None and part.over.limit,
     ),
-    ("REGEXMATCH: RE2's syntax; the time grows with the text only", _calls("REGEXMATCH")),
-    (
-        "`UNION`: keeps all rows; all parts must have their columns in one order",
-        lambda part: isinstance(part, Step | Statement) and len(part.selects) > 1,
+    Difference(
+        "REGEXMATCH", "RE2's syntax; the time grows with the text only", "ECMAScript's syntax", _calls("REGEXMATCH")
     ),
-    ("NULL in GROUP BY: a group of its own", lambda part: isinstance(part, Select) and part.keys),
-    (
-        "JavaScript functions: ES2023, in Azure ES5.1; a bigint beyond 2^53, the clock and chance are errors, and so "
-        "is 0.1 s of processor time; an error leaves the row out, where Azure's job would stop; a bit is a Boolean",
+    Difference(
+        "NULL in GROUP BY", "a group of its own", "not said", lambda part: isinstance(part, Select) and part.keys
+    ),
+    Difference(
+        "JavaScript functions",
+        "ES2023; a bigint beyond 2^53, the clock and chance are errors, and so is 0.1 s of processor time; an error "
+        "leaves the row out; a bit is a Boolean",
+        "ES5.1; an error stops the job",
         lambda part: isinstance(part, Call) and part.function.startswith(UDF),
     ),
 )
@@ -79,4 +125,4 @@ DIFFERENCES: tuple[tuple[str, _Is], ...] = (
 def differences(query: Query) -> Iterator[str]:
     """Yield the rows of the table that are about parts of the query."""
     parts = list(walk(query.statements))
-    return (row for row, is_about in DIFFERENCES if any(map(is_about, parts)))
+    return (str(row) for row in DIFFERENCES if any(map(row.is_met, parts)))

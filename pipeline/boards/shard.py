@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from ..errors import InvalidValue, PipelineError
-from ..store import Pipeline, Redis, ResponseError
+from ..store import Pipeline, ResponseError
 from ..store.scripts import ScriptClient
 from . import keys
 from .changes import Change, Reply, replies, update_args
@@ -77,7 +77,7 @@ class Shard:
         """Put a change into the caller's transaction, for any form with these places. Its reply is [code, score]."""
         args = update_args([(form, expires)], [change], 0, False)
         args[3] = -1 - form.places
-        UPDATE.queue(cast("Redis", self.client), pipe, self.keys, args)
+        UPDATE.queue(pipe, self.keys, args)
 
 
 def update(

@@ -75,7 +75,7 @@ class JavaScript:
                 else f"it ended the process of the JavaScript engine, with status {status}"
             )
         if answer.startswith(b"!"):
-            raise FunctionError(json.loads(answer[1:])[:_LONGEST])
+            raise FunctionError(_shown(json.loads(answer[1:])))
         return answer
 
     def _ask(self, line: bytes) -> tuple[bytes, int]:
@@ -111,7 +111,7 @@ class _Process:
         if answer.startswith(b"!"):
             self.end()
             place, message = json.loads(answer[1:])
-            raise WrongFunction(sources[place][0], str(message)[:_LONGEST])
+            raise WrongFunction(sources[place][0], _shown(message))
         if status:
             raise WrongFunction(first, f"the process of the JavaScript engine did not start: status {status}")
 
@@ -133,6 +133,11 @@ class _Process:
         status = self.process.wait()
         self.end()
         return b"", status or 1
+
+
+def _shown(message: str) -> str:
+    """Return an error as a text of Python, which has no half of a surrogate pair."""
+    return message[:_LONGEST].encode(errors="replace").decode()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -3,8 +3,9 @@
 // objects it takes before the function could change them.
 (function () {
     'use strict';
-    const evaluate = eval, { parse, stringify } = JSON, { keys, getPrototypeOf } = Object, { isArray } = Array;
-    const { apply, construct, deleteProperty } = Reflect, { isFinite } = Number, OwnDate = Date, Text = String;
+    const evaluate = eval, { parse, stringify } = JSON, { isArray } = Array;
+    const { keys, freeze, getPrototypeOf, getOwnPropertyDescriptor, defineProperty } = Object;
+    const { apply, construct, deleteProperty, ownKeys } = Reflect, { isFinite } = Number, OwnDate = Date, Text = String;
     const kindOf = Object.prototype.toString, getTime = OwnDate.prototype.getTime, exec = RegExp.prototype.exec;
     const DEEPEST = 100;
 
@@ -20,6 +21,56 @@
     OwnDate.now = () => refuse('Date.now()');
     Math.random = () => refuse('Math.random()');
     for (const name of ['performance', 'WeakRef', 'FinalizationRegistry']) delete globalThis[name];
+
+    // A function keeps nothing from one call to the next, so the built-in objects stay as they are.
+    function keep(...objects) {
+        const seen = new Set([globalThis]);
+        for (let object; objects.length;) {
+            object = objects.pop();
+            if ((typeof object !== 'object' && typeof object !== 'function') || object === null || seen.has(object)) continue;
+            seen.add(object);
+            objects.push(getPrototypeOf(object));
+            const names = ownKeys(object), isPrototype = names.includes('constructor');
+            for (const name of names) {
+                const { value, get, set, configurable, enumerable } = getOwnPropertyDescriptor(object, name);
+                objects.push(value, get, set);
+                if (isPrototype && configurable && !get && !set) defineProperty(object, name, inherited(name, value));
+            }
+            freeze(object);
+        }
+    }
+
+    // What inherits a property that can't be written could else not be given one of this name: { }.constructor = 1.
+    function inherited(name, value) {
+        return {
+            get: () => value,
+            set(own) { defineProperty(this, name, { value: own, writable: true, enumerable: true, configurable: true }); },
+        };
+    }
+
+    const builtIn = ownKeys(globalThis), ofGlobal = getPrototypeOf(globalThis);
+    keep(
+        ...builtIn.map(name => globalThis[name]), ofGlobal, function* () {}, async function () {}, async function* () {},
+        [].values(), ''[Symbol.iterator](), new Map().values(), new Set().values(), ''.matchAll(/x/g),
+    );
+    for (const name of builtIn) {
+        if (getOwnPropertyDescriptor(globalThis, name).configurable) {
+            defineProperty(globalThis, name, { writable: false, configurable: false });
+        }
+    }
+    const isBuiltIn = { __proto__: null };
+    for (const name of builtIn) isBuiltIn[name] = true;
+
+    // Takes away what a function set without `var`. What can't be taken away ends this context: see process.py.
+    function clean() {
+        const names = ownKeys(globalThis);
+        for (let at = 0; at < names.length; at++) {
+            if (!isBuiltIn[names[at]] && !deleteProperty(globalThis, names[at])) {
+                throw new TypeError("it defines a global that can't be deleted");
+            }
+        }
+        if (getPrototypeOf(globalThis) !== ofGlobal) throw new TypeError('it changes what globalThis inherits');
+    }
 
     function given(value) {
         if (value === null || typeof value !== 'object') return value;
@@ -94,6 +145,8 @@
         let make;
         try {
             make = compiled(source, name);
+            keep(make);
+            clean();
         } catch (error) {
             throw new TypeError(told(error));
         }
@@ -103,7 +156,7 @@
             } catch (error) {
                 return '!' + stringify(told(error));
             } finally {
-                for (const name in globalThis) deleteProperty(globalThis, name);  // what it set without `var`
+                clean();
             }
         };
     };

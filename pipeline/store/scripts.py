@@ -7,11 +7,9 @@ from hashlib import sha1
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
 
 from redis import Redis
 from redis.client import Pipeline
-from redis.commands.core import Script as RegisteredScript
 from redis.exceptions import NoScriptError
 
 from .at_once import SEND_AGAIN, send_at_once
@@ -58,7 +56,6 @@ class Script:
         SCRIPT_NAMES[self.text] = SCRIPT_NAMES[self.sha] = self.name
         if reads_only:
             READING_SCRIPTS.update((self.text, self.sha))
-        self._registered: WeakKeyDictionary[Redis, RegisteredScript] = WeakKeyDictionary()
 
     def finish(self, text: str) -> str:
         """Return the text that is sent: for subclasses."""
@@ -109,9 +106,11 @@ class Script:
                 raise replies[place]
         return replies
 
-    def queue(self, client: Redis, pipe: Pipeline, keys: list[str], args: list[Any]) -> None:
-        """Put it into a transaction; redis-py loads it into Redis first, if it is not there."""
-        script = self._registered.get(client)
-        if script is None:
-            script = self._registered[client] = client.register_script(self.text)
-        script(keys=keys, args=args, client=pipe)
+    def queue(self, pipe: Pipeline, keys: list[str], args: list[Any]) -> None:
+        """Put it into a transaction, whose first call of it brings its text.
+
+        With the digest alone, a Redis that had lost the script would carry out all other commands.
+        """
+        is_sent = any(command[:2] == ("EVAL", self.text) for command, _ in pipe.command_stack)
+        sent = ("EVALSHA", self.sha) if is_sent else ("EVAL", self.text)
+        pipe.execute_command(*sent, len(keys), *keys, *args)  # type: ignore[no-untyped-call]

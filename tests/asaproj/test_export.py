@@ -225,7 +225,7 @@ def test_nothing_is_left_where_it_fails(tmp_path: Path) -> None:
         ),
         ("SELECT LAG(a) OVER (LIMIT DURATION(minute, 1)) AS a FROM Input", None),
         ("SELECT AVG(a) AS a FROM Input GROUP BY SessionWindow(minute, 1, 5)", None),
-        ("SELECT a FROM Input UNION SELECT a FROM Other", ["`UNION`"]),
+        ("SELECT a FROM Input UNION SELECT a FROM Other", []),
     ],
 )
 def test_differences_are_those_of_what_the_query_has(query: str, about: list[str] | None) -> None:
@@ -247,4 +247,4 @@ def test_each_difference_is_found_in_some_query() -> None:
         SELECT COUNT(*) INTO F FROM Input GROUP BY TumblingWindow(Duration(hour, 1), Offset(minute, 2))
     """
 
-    assert list(differences(parse(query))) == [row for row, _ in DIFFERENCES]
+    assert list(differences(parse(query))) == list(map(str, DIFFERENCES))

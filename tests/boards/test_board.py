@@ -658,6 +658,22 @@ def test_scripts_are_loaded_again_after_redis_forgot_them(board: Board) -> None:
     assert board.add("ann", Decimal(1)).score == 2
 
 
+def test_an_update_in_a_transaction_needs_no_script_that_redis_has(redis: redis_py.Redis) -> None:
+    board = Boards(redis)["b"]
+    board.add("ann", Decimal(1))
+    with redis.pipeline() as pipe:
+        board.queue_update(pipe, Op.ADD, "ann", Decimal(2))
+        board.queue_update(pipe, Op.ADD, "ann", Decimal(3))
+        commands = [command for command, _ in pipe.command_stack]
+    redis.script_flush()  # as it may be between what redis-py looks up and the transaction
+    with redis.pipeline() as pipe:
+        for command in commands:
+            pipe.execute_command(*command)  # type: ignore[no-untyped-call]
+        pipe.execute()
+
+    assert board.summary().sum == 6
+
+
 def test_an_update_in_a_caller_s_transaction(redis: redis_py.Redis) -> None:
     board = Boards(redis)["b"]
     with redis.pipeline() as pipe:

@@ -159,9 +159,68 @@ def test_nothing_is_kept_from_one_call_to_the_next() -> None:
         "function main() { main.n = (main.n || 0) + 1; return main.n }",
         "function main() { n = (typeof n === 'undefined' ? 0 : n) + 1; return n }",
         "function main() { globalThis.n = (globalThis.n || 0) + 1; return n }",
+        "function main() { var s = Symbol.for('n'); globalThis[s] = (globalThis[s] || 0) + 1; return globalThis[s] }",
+        "arguments.callee.n = (arguments.callee.n || 0) + 1; var n = arguments.callee.n; "
+        "function main() { return n || 1 }",
+        "n = 1; function main() { return typeof m === 'number' ? n : 2 } m = 1",
+        "function main() { (0, eval)('var n; n = (n || 0) + 1'); return n }",
     ]:
         count = calling(source)
         assert [count(), count(), count()] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "Math",
+        "Array.prototype",
+        "parseInt",
+        "Object.getPrototypeOf(function* () {})",
+        "Object.prototype",
+        "[].values()",
+    ],
+)
+def test_nothing_is_kept_in_built_in_objects(kept: str) -> None:
+    own = f"Object.getPrototypeOf({kept})" if kept.startswith("[]") else kept
+    set_ = calling(f"function main() {{ var o = {own}, n = o.n || 0; o.n = n + 1; return n }}")
+    assert [set_(), set_()] == [0, 0]
+    defined = calling(f"function main() {{ Object.defineProperty({own}, 'n', {{ value: 1 }}); return 1 }}")
+    for _ in range(2):
+        with pytest.raises(FunctionError, match="not extensible"):
+            defined()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("Object.defineProperty(globalThis, 'n', { value: 1 })", "it defines a global that can't be deleted"),
+        ("Object.setPrototypeOf(globalThis, { n: 1 })", "it changes what globalThis inherits"),
+    ],
+)
+def test_what_would_stay_in_the_global_object_is_an_error(change: str, message: str) -> None:
+    call = calling(f"function main(really) {{ var had = typeof n; if (really) {change}; return had }}")
+    for _ in range(2):
+        with pytest.raises(FunctionError, match=message):
+            call(True)
+        assert call(False) == "undefined"
+
+
+def test_own_objects_may_have_what_built_in_ones_have() -> None:
+    source = """
+        function Point(x) { this.x = x; }
+        Point.prototype.toString = function () { return 'at ' + this.x; };
+        function main() {
+            'use strict';
+            const record = {}, error = new Error('a');
+            record.constructor = 1; record['toString'] = 2; error.name = 'Own';
+            return [record, String(error), String(new Point(3))];
+        }"""
+    assert calling(source)() == [0, {"constructor": 1, "toString": 2}, "Own: a", "at 3"]
+
+
+def test_an_error_with_half_of_a_surrogate_pair_is_a_text() -> None:
+    with pytest.raises(FunctionError, match=r"^\?$"):
+        calling(r"() => { throw '\ud800' }")()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,15 +9,9 @@ from typing import Any
 
 import msgspec
 
-from ...errors import InvalidValue
 from .job_toml import InvalidJob
 
-_MOST = 64  # characters of a name
 _UTF_8 = "utf-8-sig"  # with a mark or without
-
-#: A job's name, as a regular expression of the whole name.
-NAME = rf"[A-Za-z0-9][A-Za-z0-9._\-]{{0,{_MOST - 1}}}"
-
 
 #: The folder, beside job.toml, of the query's own functions: NAME.js is UDF.NAME.
 FUNCTIONS = "functions"
@@ -43,10 +36,17 @@ def read_definition(folder: Path) -> Definition:
     except (ValueError, RecursionError) as exc:
         raise InvalidJob(config_path, f"can't be read: {exc}") from exc
     if (sources := function_files(folder)) and isinstance(named := document.get(FUNCTIONS, {}), dict):
-        if both := named.keys() & {path.stem for path in sources}:
+        if both := named.keys() & {_named(path) for path in sources}:
             raise InvalidJob(config_path, f"[{FUNCTIONS}]: {min(both)} is also a file: keep one of the two", FUNCTIONS)
         document[FUNCTIONS] = {**named, **{path.stem: _text(path, FUNCTIONS) for path in sources}}
     return Definition(_text(folder / "query.asaql", "query"), document)
+
+
+def _named(path: Path) -> str:
+    name = path.stem.encode(errors="replace").decode()
+    if name != path.stem:  # a name on a disk is any bytes
+        raise InvalidJob(path.with_name(f"{name}.js"), "the name of a function's file must be UTF-8", FUNCTIONS)
+    return name
 
 
 def function_files(folder: Path) -> list[Path]:
@@ -71,10 +71,3 @@ def name_of(folder: Path) -> str:
     except (OSError, RuntimeError):  # a link in a circle
         name = folder.name
     return name.encode(errors="replace").decode()  # a name on a disk is any bytes
-
-
-def check_name(name: str) -> str:
-    """Return `name` if a job may have it. Raises `InvalidValue`."""
-    if not re.fullmatch(NAME, name):
-        raise InvalidValue(f"{name!r} is not a job's name: write 1 to {_MOST} letters, digits and . - _", "name")
-    return name

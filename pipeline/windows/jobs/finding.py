@@ -84,7 +84,9 @@ class JobFinder:
         registry, beat = self._registry, self._beat
         for folder, name in self._folders.items():
             record = records.get(name)
-            if record is None or record.stopped is None or not record.folder:
+            if record is not None and record.folder and record.stopped is not None:
+                registry.found(name)
+            else:
                 files = (*(folder / file for file in _FILES), *function_files(folder))
                 stamp = (*map(_stamp, files), 0 if record is None else record.restart.number)
                 yield _Candidate(name, folder, stamp, lambda folder=folder: registry.load(folder, beat))  # type: ignore[misc]

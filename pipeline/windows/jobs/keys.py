@@ -51,6 +51,13 @@ _DELETED = Key(
     "a field, by a worker once none can have the job any more",
 )
 _LOOKED = Key("jobs:looked", "string", "that a worker has looked for jobs", f"{LOOKED_SECONDS:g} s", "nobody")
+found = Key(
+    "{job:JOB}:found",
+    "string",
+    "that a worker has found the folder of this job, which is stopped",
+    f"{LOOKED_SECONDS:g} s",
+    "nobody",
+)
 job = _kept(
     "job:JOB",
     "hash",
@@ -67,8 +74,8 @@ state = _kept("{job:JOB}:state:TASK", "hash", "the fields of the engine's snapsh
 exchange = _kept(
     "{job:JOB}:exchange:PARTITION",
     "stream",
-    "of a job of two stages: the rows of one transaction, packed (r), and the time up to which there will be no more "
-    "(w); entries go once the merging task has saved its state",
+    "of a job of two stages: the rows of one transaction, packed (r), about how many they count (n), and the time up "
+    "to which there will be no more (w); entries go once the merging task has saved its state",
 )
 watermark = _kept(
     "{job:JOB}:exchange:PARTITION:watermark",
@@ -104,7 +111,7 @@ delivery = _kept(
     "{job:JOB}:delivery:OUTPUT",
     "hash",
     "source, the outbox's random name; to, the last offset of the batch that is under way; mark, the receiver's; "
-    "delivered, rows ever; error, why it waits; stopped (1)",
+    "delivered and left_out, rows ever; error, why it waits; stopped (1)",
 )
 delivery_lease = Key(
     "{job:JOB}:delivery-lease:OUTPUT", "string", "the worker that delivers", _LEASE_TTL, "its worker, when it stops"

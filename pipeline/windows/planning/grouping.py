@@ -21,7 +21,7 @@ class Grouping:
 
     def __init__(self, keys: Sequence[Expression], columns_of_rows: bool) -> None:
         self.keys = tuple(keys)
-        self.calls: list[Call] = []
+        self.calls: dict[Call, int] = {}  # in their order, each with its place
         self._is_plain = columns_of_rows
 
     def rewrite(self, expression: Expression) -> Expression:
@@ -54,9 +54,7 @@ class Grouping:
                 "function there is none: name a value, or make the rows in a step before",
                 call.at,
             )
-        if call not in self.calls:
-            self.calls.append(call)
-        return self.calls.index(call)
+        return self.calls.setdefault(call, len(self.calls))
 
 
 def aliased(expression: Expression, aliases: Mapping[str, Expression], keys: Sequence[Expression]) -> Expression:

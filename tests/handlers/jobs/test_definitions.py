@@ -17,8 +17,8 @@ from pipeline.hub import Event
 from pipeline.hub.description import Description
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.rules import Right, Rules
+from pipeline.names import check_name
 from pipeline.settings import Settings
-from pipeline.windows.jobs.definition import check_name
 from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.job_toml import JobConfig, config_of
@@ -27,6 +27,7 @@ from pipeline.windows.operators.faults import KINDS
 
 from ... import stack
 from ...windows.support import example
+from ...windows.support.running_jobs import write_job
 from ..conftest import ServiceClient
 
 QUERY = """\
@@ -316,6 +317,14 @@ def test_a_job_is_explained_as_the_hubs_have_it_run(client: ServiceClient, regis
         assert ("Stage 2" in explained) is (hub == "events")
 
 
+@pytest.mark.parametrize("mode", ["add", "set", "max", "min"])
+def test_a_job_may_give_its_scores_to_a_board_in_each_way(client: ServiceClient, mode: str) -> None:
+    board = {"from": "PerMinute", "board": "b", "member": "action", "score": "events", "mode": mode}
+    made = client.put("/jobs/j", json=BODY | {"boards": [board]})
+
+    assert (made.status_code, made.json["definition"]["boards"]) == (201, [board])
+
+
 def test_a_folder_s_job_is_shown_and_can_t_be_put(client: ServiceClient, registry: JobRegistry, tmp_path: Path) -> None:
     shutil.copytree(example.JOB, folder := tmp_path / "shipped")
     toml = folder / "job.toml"
@@ -482,3 +491,33 @@ def test_functions_that_are_wrong_change_nothing(client: ServiceClient, function
     assert answer.status_code == 422
     assert detail in answer.text
     assert client.get("/jobs/twice").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "toml"),
+    [
+        pytest.param(
+            "SELECT k INTO Out FROM Input",
+            '[[boards]]\nfrom = "Out"\nboard = "b"\nmember = "k"\nscore = "k"\nmode = "min"\n',
+            id="the least score",
+        ),
+        pytest.param("SELECT k INTO Out FROM Input -- " + "x" * 100_000, "", id="a long query"),
+        pytest.param("SELECT UDF.f(k) AS k INTO Out FROM Input",
+                     f"[functions]\nf = \"function main(x) {{ return x }} //{'x' * 100_000}\"\n", id="a long function"),
+    ],
+)  # fmt: skip
+def test_a_folder_s_job_is_shown_and_copied_whatever_may_not_be_put(
+    client: ServiceClient, registry: JobRegistry, tmp_path: Path, query: str, toml: str
+) -> None:
+    folder = write_job(tmp_path / "job", query, f'[inputs.Input]\nhub = "events"\n{toml}')
+    registry.load(folder)
+
+    shown = client.get("/jobs/job")
+    assert (shown.status_code, shown.json["definition"]["query"]) == (200, query)
+    definition = {"query": QUERY, "inputs": BODY["inputs"], "outputs": BODY["outputs"]}
+    assert client.post("/jobs/job/copy", json={"to": "other", "definition": definition}).status_code == 201
+
+
+def test_a_board_may_keep_the_least_score(client: ServiceClient) -> None:
+    boards = [{"from": "PerMinute", "board": "b", "member": "action", "score": "events", "mode": "min"}]
+    assert client.put("/jobs/j", json={**BODY, "boards": boards}).json["definition"]["boards"] == boards

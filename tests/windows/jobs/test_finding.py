@@ -16,7 +16,8 @@ from pipeline.windows.jobs import keys
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.job import Job
-from pipeline.windows.jobs.registry import JobInUse, JobProgress, JobRegistry
+from pipeline.windows.jobs.progress import JobProgress
+from pipeline.windows.jobs.registry import JobInUse, JobRegistry
 from pipeline.windows.jobs.states import State
 
 from ..support.running_jobs import run, write_job
@@ -279,3 +280,34 @@ def test_a_folder_with_any_name_is_told_of(
 
     assert find() == ["good"]
     assert progress(registry, "?").state is State.FAILED
+
+
+def test_a_stopped_job_can_t_be_deleted_while_a_worker_has_its_folder(
+    registry: JobRegistry, find: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    assert find() == ["good"]
+    registry.stop("good")
+    assert find() == []
+    with pytest.raises(JobInUse, match="remove the folder first"):
+        registry.delete("good")
+    assert find() == []
+
+    shutil.rmtree(tmp_path / "good")
+    registry.redis.delete(keys.found("good"))  # as time would
+    assert find() == []
+    registry.delete("good")
+    assert registry.all() == {}
+
+
+def test_the_name_of_a_function_s_file_may_be_any_bytes(
+    registry: JobRegistry, find: Callable[[], list[str]], tmp_path: Path
+) -> None:
+    functions = write_job(tmp_path / "odd", QUERY.format("Odd"), TOML, "Odd") / "functions"
+    functions.mkdir()
+    (functions / os.fsdecode(b"\xff.js")).write_text("function main() { return 1 }")
+
+    assert find() == ["good"]
+    state, _, _, reason = progress(registry, "odd")
+    assert state is State.FAILED
+    assert reason is not None
+    assert reason.endswith("functions/?.js: the name of a function's file must be UTF-8")

@@ -19,6 +19,14 @@ REFUSED = {
         "WITH a AS (SELECT * FROM I) SELECT * FROM a TIMESTAMP BY t",
         "TIMESTAMP BY is for inputs, and a is a step",
     ),
+    "a time of what APPLY makes": (
+        "SELECT x.ArrayValue AS v FROM I TIMESTAMP BY x.t CROSS APPLY GetArrayElements(a) AS x",
+        "x.t can't be used here: only columns of I are known before",
+    ),
+    "a partition of the other side": (
+        "SELECT a.x FROM a PARTITION BY b.k JOIN b PARTITION BY b.k ON a.k = b.k AND DATEDIFF(s, a, b) BETWEEN 0 AND 1",
+        "b.k can't be used here: only columns of a are known before",
+    ),
     "column twice": ("SELECT x, y AS X FROM I", "two columns are called X: give one"),
     "unnamed columns of one function": ("SELECT ABS(x), ABS(y) FROM I", "two columns are called abs: give one another"),
     "a step called like an input before": (
