@@ -18,7 +18,7 @@ from ..windows.language.syntax import Query, Source, Step
 from ..windows.language.tokens import At, QueryError
 from ..windows.language.tree import walk
 from ..windows.language.values import lookup
-from ..windows.local.files import EventFile, Found
+from ..windows.local.files import EventFile, Numbered
 from ..windows.local.run import LocalJob
 from .forms import FUNCTION, INPUT, JOB, MOCK, OLD_FUNCTION, OUTPUT, PROJECT, Form, InvalidProject, at, read_text
 
@@ -106,7 +106,7 @@ class _Arriving(EventFile):
         super().__init__(path)
         self._arrival = arrival
 
-    def __iter__(self) -> Iterator[Found]:
+    def __iter__(self) -> Iterator[Numbered]:
         for number, found in super().__iter__():
             if isinstance(found, dict) and lookup(found, _ENQUEUED) is None:
                 found = {**found, _ENQUEUED: self._arrival}

@@ -21,7 +21,7 @@ from .casts import CASTS
 from .scalar import SCALAR_FUNCTIONS
 
 
-class Scope(Protocol):
+class Meanings(Protocol):
     """What the names in an expression mean, which depends on its place in the query."""
 
     def column(self, column: syntax.Column) -> Evaluate:
@@ -34,21 +34,21 @@ class Scope(Protocol):
         """
 
 
-def compile_expression(expression: syntax.Expression, scope: Scope) -> Evaluate:
+def compile_expression(expression: syntax.Expression, meanings: Meanings) -> Evaluate:
     """Return the function that computes `expression` from a row; a `Fixed` if it is constant.
 
     Raises `QueryError` for an expression without a meaning. The function raises `RowError` for a value that it can't
     work with.
     """
-    return _compile(expression, scope)
+    return _compile(expression, meanings)
 
 
-def compile_condition(expression: syntax.Expression, scope: Scope) -> Evaluate:
+def compile_condition(expression: syntax.Expression, meanings: Meanings) -> Evaluate:
     """Return the function that tests a row: True, False, or None for NULL. For WHERE, HAVING, ON and WHEN.
 
     Raises `QueryError`, also for an expression that is not a condition, such as `a + 1`.
     """
-    evaluate = _compile(expression, scope)
+    evaluate = _compile(expression, meanings)
     if isinstance(evaluate, Fixed):
         if evaluate.value is None or type(evaluate.value) is bool:
             return evaluate
@@ -97,31 +97,31 @@ def _folded(evaluate: Evaluate, operands: Sequence[Evaluate], at: At) -> Evaluat
 
 
 @singledispatch
-def _compile(expression: Any, scope: Scope) -> Evaluate:
+def _compile(expression: Any, meanings: Meanings) -> Evaluate:
     raise TypeError(f"{type(expression).__name__} is not an expression")
 
 
 @_compile.register
-def _(expression: syntax.Constant, scope: Scope) -> Evaluate:
+def _(expression: syntax.Constant, meanings: Meanings) -> Evaluate:
     return Fixed(expression.value)
 
 
 @_compile.register
-def _(expression: syntax.Column, scope: Scope) -> Evaluate:
-    return scope.column(expression)
+def _(expression: syntax.Column, meanings: Meanings) -> Evaluate:
+    return meanings.column(expression)
 
 
 @_compile.register
-def _(expression: syntax.Property, scope: Scope) -> Evaluate:
-    return property_of(_compile(expression.operand, scope), expression.name)
+def _(expression: syntax.Property, meanings: Meanings) -> Evaluate:
+    return property_of(_compile(expression.operand, meanings), expression.name)
 
 
 @_compile.register
-def _(expression: syntax.Unary, scope: Scope) -> Evaluate:
+def _(expression: syntax.Unary, meanings: Meanings) -> Evaluate:
     if expression.operator == "NOT":
-        condition = compile_condition(expression.operand, scope)
+        condition = compile_condition(expression.operand, meanings)
         return _folded(logic.negation(condition), [condition], expression.at)
-    operand = _compile(expression.operand, scope)
+    operand = _compile(expression.operand, meanings)
     if expression.operator == "+":
         return operand
     evaluate = arithmetic.complement(operand) if expression.operator == "~" else arithmetic.negative(operand)
@@ -129,12 +129,12 @@ def _(expression: syntax.Unary, scope: Scope) -> Evaluate:
 
 
 @_compile.register
-def _(expression: syntax.Binary, scope: Scope) -> Evaluate:
+def _(expression: syntax.Binary, meanings: Meanings) -> Evaluate:
     if expression.operator in ("AND", "OR"):
-        sides = [compile_condition(side, scope) for side in (expression.left, expression.right)]
+        sides = [compile_condition(side, meanings) for side in (expression.left, expression.right)]
         join = logic.both if expression.operator == "AND" else logic.either
         return _folded(join(*sides), sides, expression.at)
-    left, right = _compile(expression.left, scope), _compile(expression.right, scope)
+    left, right = _compile(expression.left, meanings), _compile(expression.right, meanings)
     test = comparison.TESTS.get(expression.operator)
     if test is None:
         work = arithmetic.bitwise if expression.operator in arithmetic.BITWISE else arithmetic.arithmetic
@@ -145,20 +145,20 @@ def _(expression: syntax.Binary, scope: Scope) -> Evaluate:
 
 
 @_compile.register
-def _(expression: syntax.Like, scope: Scope) -> Evaluate:
-    escape = None if expression.escape is None else _compile(expression.escape, scope)
+def _(expression: syntax.Like, meanings: Meanings) -> Evaluate:
+    escape = None if expression.escape is None else _compile(expression.escape, meanings)
     if escape is not None and not (isinstance(escape, Fixed) and type(escape.value) is str and len(escape.value) == 1):
         raise QueryError("ESCAPE takes one character in quotes", expression.at)
-    operand, pattern = _compile(expression.operand, scope), _compile(expression.pattern, scope)
+    operand, pattern = _compile(expression.operand, meanings), _compile(expression.pattern, meanings)
     with _wrong_query(expression.at):
         like = patterns.like(operand, pattern, escape.value if isinstance(escape, Fixed) else None)
     return _folded(logic.negation(like) if expression.negated else like, [operand, pattern], expression.at)
 
 
 @_compile.register
-def _(expression: syntax.In, scope: Scope) -> Evaluate:
-    operand = _compile(expression.operand, scope)
-    choices = [_compile(choice, scope) for choice in expression.choices]
+def _(expression: syntax.In, meanings: Meanings) -> Evaluate:
+    operand = _compile(expression.operand, meanings)
+    choices = [_compile(choice, meanings) for choice in expression.choices]
     constants = [choice.value for choice in choices if isinstance(choice, Fixed)]
     if len(constants) == len(choices) and {type(value) for value in constants} in ({str}, {int}):
         among = comparison.among_constants(operand, constants)
@@ -168,23 +168,23 @@ def _(expression: syntax.In, scope: Scope) -> Evaluate:
 
 
 @_compile.register
-def _(expression: syntax.Between, scope: Scope) -> Evaluate:
-    operands = [_compile(part, scope) for part in (expression.operand, expression.low, expression.high)]
+def _(expression: syntax.Between, meanings: Meanings) -> Evaluate:
+    operands = [_compile(part, meanings) for part in (expression.operand, expression.low, expression.high)]
     between = comparison.between(*operands)
     return _folded(logic.negation(between) if expression.negated else between, operands, expression.at)
 
 
 @_compile.register
-def _(expression: syntax.IsNull, scope: Scope) -> Evaluate:
-    operand = _compile(expression.operand, scope)
+def _(expression: syntax.IsNull, meanings: Meanings) -> Evaluate:
+    operand = _compile(expression.operand, meanings)
     return _folded((logic.is_not_null if expression.negated else logic.is_null)(operand), [operand], expression.at)
 
 
 @_compile.register
-def _(expression: syntax.Case, scope: Scope) -> Evaluate:
+def _(expression: syntax.Case, meanings: Meanings) -> Evaluate:
     compile_when = compile_condition if expression.operand is None else _compile
-    branches = [(compile_when(when, scope), _compile(then, scope)) for when, then in expression.branches]
-    default = Fixed(None) if expression.default is None else _compile(expression.default, scope)
+    branches = [(compile_when(when, meanings), _compile(then, meanings)) for when, then in expression.branches]
+    default = Fixed(None) if expression.default is None else _compile(expression.default, meanings)
 
     def searched(row: Row) -> Any:
         for condition, result in branches:
@@ -194,7 +194,7 @@ def _(expression: syntax.Case, scope: Scope) -> Evaluate:
 
     if expression.operand is None:
         return searched
-    operand = _compile(expression.operand, scope)
+    operand = _compile(expression.operand, meanings)
 
     def simple(row: Row) -> Any:
         value = operand(row)
@@ -207,8 +207,8 @@ def _(expression: syntax.Case, scope: Scope) -> Evaluate:
 
 
 @_compile.register
-def _(expression: syntax.Cast, scope: Scope) -> Evaluate:
-    operand = _compile(expression.operand, scope)
+def _(expression: syntax.Cast, meanings: Meanings) -> Evaluate:
+    operand = _compile(expression.operand, meanings)
     cast = CASTS[expression.type]
 
     def evaluate(row: Row) -> Any:
@@ -225,13 +225,13 @@ def _(expression: syntax.Cast, scope: Scope) -> Evaluate:
 
 
 @_compile.register
-def _(expression: syntax.Unit, scope: Scope) -> Evaluate:
+def _(expression: syntax.Unit, meanings: Meanings) -> Evaluate:
     raise QueryError(f"the unit {expression.name} is not allowed here", expression.at)
 
 
 @_compile.register
-def _(expression: syntax.Call, scope: Scope) -> Evaluate:
-    computed = scope.call(expression)
+def _(expression: syntax.Call, meanings: Meanings) -> Evaluate:
+    computed = meanings.call(expression)
     if computed is not None:
         return computed
     name, at = expression.function, expression.at
@@ -242,7 +242,7 @@ def _(expression: syntax.Call, scope: Scope) -> Evaluate:
         raise QueryError(f"{name} takes no {'DISTINCT' if expression.distinct else 'OVER'}", at)
     check_arguments(expression)
     unit = "".join(argument.name for argument in expression.arguments[:1] if isinstance(argument, syntax.Unit))
-    operands = [_compile(argument, scope) for argument in expression.arguments[bool(unit) :]]
+    operands = [_compile(argument, meanings) for argument in expression.arguments[bool(unit) :]]
     with _wrong_query(at):
         evaluate = SCALAR_FUNCTIONS[name](operands, unit)
     return _folded(evaluate, operands, at)

@@ -27,7 +27,7 @@ STDIN = Path("-")
 
 _PARQUET_ROWS = 10_000
 
-Found = tuple[int, dict[str, Any] | InputError]
+Numbered = tuple[int, dict[str, Any] | InputError]
 """The number of a line, or of a row, counted from 1; and its event, or why it has none."""
 
 
@@ -72,7 +72,7 @@ class EventFile:
             return 0
         return self._raw.tell() if self.done is None else self.done
 
-    def __iter__(self) -> Iterator[Found]:
+    def __iter__(self) -> Iterator[Numbered]:
         """Read the file, once. Raises `InvalidFile`."""
         try:
             yield from self._read(self)
@@ -109,7 +109,7 @@ def _format(path: Path) -> tuple[_Read, bool]:
     return FORMATS[suffix], is_packed
 
 
-def _lines(of: EventFile) -> Iterator[Found]:
+def _lines(of: EventFile) -> Iterator[Numbered]:
     for number, line in enumerate(of.file, 1):
         if number == 1:
             line = line.removeprefix(codecs.BOM_UTF8)
@@ -117,7 +117,7 @@ def _lines(of: EventFile) -> Iterator[Found]:
             yield from _of_text(number, line)
 
 
-def _json(of: EventFile) -> Iterator[Found]:
+def _json(of: EventFile) -> Iterator[Numbered]:
     text = of.file.read().removeprefix(codecs.BOM_UTF8)
     try:
         events = msgspec.json.decode(text, type=list[msgspec.Raw])
@@ -128,7 +128,7 @@ def _json(of: EventFile) -> Iterator[Found]:
         yield from _of_text(number, event)
 
 
-def _of_text(number: int, text: bytes) -> Iterator[Found]:
+def _of_text(number: int, text: bytes) -> Iterator[Numbered]:
     try:
         for record in json_records(text):
             yield number, record
@@ -136,7 +136,7 @@ def _of_text(number: int, text: bytes) -> Iterator[Found]:
         yield number, exc
 
 
-def _csv(of: EventFile) -> Iterator[Found]:
+def _csv(of: EventFile) -> Iterator[Numbered]:
     text = io.TextIOWrapper(of.file, "utf-8-sig", newline="")
     try:
         yield from csv_lines(text, of.delimiter)
@@ -146,7 +146,7 @@ def _csv(of: EventFile) -> Iterator[Found]:
         text.detach()  # or it would close the file
 
 
-def _parquet(of: EventFile) -> Iterator[Found]:
+def _parquet(of: EventFile) -> Iterator[Numbered]:
     try:
         import pyarrow
         from pyarrow import parquet
@@ -198,6 +198,6 @@ def _of_arrow(value: Any) -> Any:
 _UNIX = from_unix_ms(0)
 _YEAR_1 = datetime(1, 1, 1, tzinfo=UTC)
 
-_Read = Callable[[EventFile], Iterator[Found]]
+_Read = Callable[[EventFile], Iterator[Numbered]]
 
 FORMATS: dict[str, _Read] = {".ndjson": _lines, ".jsonl": _lines, ".json": _json, ".csv": _csv, ".parquet": _parquet}
