@@ -36,7 +36,9 @@ from pipeline.windows.language.ticks import TICKS_PER_SECOND, from_unix_ms, isof
 from pipeline.work.worker import run as run_worker
 
 from .. import cluster, stack
+from ..windows.support.outboxes import delivery_status
 from ..windows.support.running_jobs import closed, load
+from ..windows.support.running_jobs import stop as close
 
 WORKERS = 2
 PARTITIONS = 3
@@ -208,6 +210,7 @@ def disturb(
         sender.join()
         end = from_unix_ms(hubs["events"].clock_ms()) + SETTLED
         wait_for((Reports(hubs.redis, name) for name in JOBS), isoformat(end))
+        stack.until(lambda: not any(waiting(hubs.redis, name) for name in JOBS))
     finally:
         stop.set()
         for process in workers:
@@ -221,7 +224,7 @@ def work(folder: Path, settings: Settings, lease: float) -> None:
     client, hubs = redis_client(settings), Hubs(hubs_client(settings), settings.hubs)
     pacing = Pacing(batch=40, snapshot_seconds=0.2, snapshot_events=400)
     jobs = [load(folder / name, client, hubs, pacing=pacing, beat=lease / 6, ttl=lease) for name in JOBS]
-    run_worker(lambda: jobs, threading.Event())
+    run_worker(lambda: [each for job in jobs for each in job.workers], threading.Event())
 
 
 class Sender(threading.Thread):
@@ -266,6 +269,11 @@ def wait_for(reports: Any, watermark: str = "", seconds: float = stack.PATIENCE)
             time.sleep(0.05)
 
 
+def waiting(client: redis.Redis, job: str) -> int:
+    """Return how many rows a job has made that are not in its outputs yet, as those on a cluster may be."""
+    return sum(delivery_status(client, job, output).waiting for output in OUTPUTS)
+
+
 # -- the run that is not ----------------------------------------------------------------------------------------------
 
 
@@ -281,9 +289,9 @@ def undisturbed(folder: Path, client: redis.Redis, hubs: Hubs) -> None:
             document["faults"] = again(document["faults"])
         document["outputs"] = {again(output): table for output, table in document["outputs"].items()}
         job = Job.of(again(name), Definition(query, document), client, hubs)
-        while job.step() or any(closed(task) < until for task in job.tasks):
+        while sum(each.step() for each in job.workers) or any(closed(task) < until for task in job.tasks):
             pass
-        job.stop()
+        close(job)
 
 
 def again(name: str) -> str:

@@ -461,7 +461,7 @@ PATHS = [("x",), ("y",), ("y", "x"), ("e0", "ArrayValue"), ("e0", "PropertyValue
     chain=st.lists(st.tuples(st.booleans(), st.booleans(), st.sampled_from(PATHS)), min_size=1, max_size=3),
     in_steps=st.booleans(),
 )
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 def test_a_chain_of_applies_gives_what_plain_python_gives(
     events: list[Columns], chain: list[tuple[bool, bool, tuple[str, ...]]], in_steps: bool
 ) -> None:
