@@ -8,14 +8,15 @@ from typing import Annotated, Any
 import msgspec
 
 from pipeline.hub.rules import Right
+from pipeline.names import NAME
 from pipeline.windows.explanation.explain import explain
 from pipeline.windows.jobs.copying import copy_job
-from pipeline.windows.jobs.definition import NAME
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.opening import partition_counts
 from pipeline.windows.jobs.prepare import prepare, warnings_of
+from pipeline.windows.jobs.progress import JobProgress
 from pipeline.windows.jobs.record import JobRecord
-from pipeline.windows.jobs.registry import JobProgress, JobRegistry
+from pipeline.windows.jobs.registry import JobRegistry
 from pipeline.windows.local.trial import sampled_warnings
 from wz import Blueprint, Problem, Request, Response
 from wz.caching import cache_control
@@ -159,8 +160,8 @@ def restart_job(request: Request, name: JobName, body: RestartBody) -> JobDocume
 def copy_a_job(request: Request, name: JobName, body: CopyBody) -> tuple[JobDocument, int]:
     """Make another job with the state and the place that this one has now; workers begin it within two seconds.
 
-    Without a definition it has that of this job, and writes to outputs of its own: `OUTPUT_NAME` of the copy for each
-    `OUTPUT`. With a query that means something else it makes its state again, and its first row comes after the last
+    Without a definition it has that of this job, and writes to outputs of its own: the name of each, then _ and that of
+    the copy. With a query that means something else it makes its state again, and its first row comes after the last
     that this job had written.
     """
     registry = services(request).jobs

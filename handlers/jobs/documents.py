@@ -7,18 +7,20 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from pipeline.names import NAME
 from pipeline.store import Redis
-from pipeline.windows.jobs.definition import NAME, Definition
+from pipeline.windows.engine.bodies import Delimiter
+from pipeline.windows.engine.bodies import Format as BodyFormat
+from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.fault_examples import FaultExample, fault_examples
 from pipeline.windows.jobs.job_toml import (
-    ACTION,
-    FIELD_COLUMN,
-    LATE_ARRIVAL,
-    OUT_OF_ORDER,
     SNAPSHOT,
     START,
-    Mode,
+    BoardTable,
     OutputConfig,
+    Reference,
+    Seconds,
+    Time,
     WebhookConfig,
 )
 from pipeline.windows.jobs.outputs import DeliveryStatus
@@ -31,20 +33,6 @@ from pipeline.windows.operators.faults import KINDS
 #: What an answer has in the place of a webhook's headers and its URL's query, which may be secrets.
 HIDDEN = "(hidden)"
 
-Seconds = Annotated[str | int, msgspec.Meta(description="As `5s`, `15m`, `24h` or `7d`; a bare number is seconds")]
-
-
-class Reference(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """`name` is that of a table that was put to `/reference/{name}`, or `hash` a Redis hash, as `reference:devices`.
-
-    Over HTTP there are no files.
-    """
-
-    name: str | None = None
-    hash: str | None = None
-    field_column: str = FIELD_COLUMN
-    file: str | None = None
-
 
 class InputTable(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A `hub`, or a `reference`, which is joined without a window. Only jobs in folders can read files.
@@ -56,28 +44,10 @@ class InputTable(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
     hub: str | None = None
     consumer_group: str | None = None
     partition_key: str | None = None
-    format: Literal["json", "csv"] = "json"
-    delimiter: Literal[",", ";", " ", "\t", "|"] = ","
+    format: BodyFormat = "json"
+    delimiter: Delimiter = ","
     reference: Reference | None = None
     file: str | None = None
-
-
-class BoardTable(msgspec.Struct, forbid_unknown_fields=True, rename={"output": "from"}):
-    """A score for a member, from two columns of each row of the output `from`."""
-
-    output: str
-    board: str
-    member: str
-    score: str
-    mode: Mode
-
-
-class Time(msgspec.Struct, forbid_unknown_fields=True):
-    """What happens to events that TIMESTAMP BY says are late, or out of order."""
-
-    late_arrival: Seconds = LATE_ARRIVAL
-    out_of_order: Seconds = OUT_OF_ORDER
-    action: Literal["adjust", "drop"] = ACTION
 
 
 _EXAMPLE = """\

@@ -10,7 +10,8 @@ from werkzeug.exceptions import PreconditionFailed, UnsupportedMediaType
 from werkzeug.http import quote_etag
 
 from pipeline.hub.rules import Right
-from pipeline.reference import ANY, NAME, NONE, References, Table, Version
+from pipeline.names import NAME
+from pipeline.reference import ANY, NONE, References, Table, Version
 from pipeline.reference.text import InvalidReference
 from pipeline.windows.jobs.tables import read_table
 from wz import Blueprint, Problem, Request, Response

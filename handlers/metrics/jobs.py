@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from pipeline.store.clock import clock_ms
-from pipeline.windows.jobs.registry import JobProgress, JobRegistry
+from pipeline.windows.jobs.progress import JobProgress
+from pipeline.windows.jobs.registry import JobRegistry
 from pipeline.windows.jobs.state import state_sizes
 from pipeline.windows.jobs.states import State
 from pipeline.windows.language.ticks import TICKS_PER_SECOND, from_unix_ms, parse

@@ -26,7 +26,7 @@ def _compares(part: Any) -> bool:
 
 
 class Difference(NamedTuple):
-    """A row of the table. `azure` is what Microsoft's reference says; `is_met` tells whether it is about a part."""
+    """A row of the table: a construct, what it means here, what Microsoft's reference says, and where it is met."""
 
     construct: str
     ours: str
@@ -76,8 +76,8 @@ DIFFERENCES = (
     ),
     Difference(
         "A session at its maximum",
-        "cut at multiples of the maximum; an event exactly at the end is still in it; the session goes "
-        "on in a new window",
+        "cut at multiples of the maximum; an event exactly at the end is still in it; the session goes on in a new "
+        "window",
         "the same formula; its example contradicts it",
         lambda part: isinstance(part, Session),
     ),
@@ -114,8 +114,8 @@ DIFFERENCES = (
     ),
     Difference(
         "JavaScript functions",
-        "ES2023; a bigint beyond 2^53, the clock and chance are errors, "
-        "and so is 0.1 s of processor time; an error leaves the row out; a bit is a Boolean",
+        "ES2023; a bigint beyond 2^53, the clock and chance are errors, and so is 0.1 s of processor time; an error "
+        "leaves the row out; a bit is a Boolean",
         "ES5.1; an error stops the job",
         lambda part: isinstance(part, Call) and part.function.startswith(UDF),
     ),

@@ -23,7 +23,7 @@ from ..windows.local.files import STDIN, EventFile
 from ..windows.local.run import FirstFaults, LocalJob, Summary, Write, run
 from ..windows.planning.columns import Unseen
 from . import terminal
-from .job_azure import project_of
+from .job_azure import folder_argument, project_of
 from .parquet_file import ParquetFile
 from .row_file import RowFile
 from .terminal import one_line_errors
@@ -46,9 +46,6 @@ class NamedFile(click.ParamType[tuple[str, Path]]):
         if not (name and sign and file):
             self.fail(f"{value!r} is not NAME=FILE, as in Input=events.ndjson", param, ctx)
         return name, Path(file)
-
-
-folder_argument = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
 
 # -- run --------------------------------------------------------------------------------------------------------------

@@ -14,8 +14,9 @@ from ..windows.jobs.copying import copy_job
 from ..windows.jobs.definition import read_definition
 from ..windows.jobs.fault_examples import fault_examples
 from ..windows.jobs.prepare import warnings_of
+from ..windows.jobs.progress import JobProgress
 from ..windows.jobs.record import JobRecord
-from ..windows.jobs.registry import JobProgress, JobRegistry
+from ..windows.jobs.registry import JobRegistry
 from ..windows.operators.faults import KINDS
 from . import terminal
 from .hub_management import hubs_of

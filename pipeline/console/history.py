@@ -14,8 +14,8 @@ import msgspec
 
 from ..hub.runtime import PartitionRuntime
 from ..store import Redis
+from ..windows.jobs.progress import JobProgress
 from ..windows.jobs.record import JobRecord
-from ..windows.jobs.registry import JobProgress
 from ..windows.jobs.reports import JobStatus, place_of
 from .keys import HUB_HISTORY, JOB_HISTORY, PERIOD, SAMPLES
 

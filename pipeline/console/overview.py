@@ -12,8 +12,9 @@ from ..hub.relay_status import PartitionStatus, statuses
 from ..store import Redis
 from ..store.clock import reply_ms
 from ..store.server_status import ServerStatus, server_status
+from ..windows.jobs.progress import JobProgress
 from ..windows.jobs.record import JobRecord
-from ..windows.jobs.registry import JobProgress, JobRegistry
+from ..windows.jobs.registry import JobRegistry
 from ..windows.jobs.reports import WaitingWindow
 from .keys import HISTORY_LEASE
 

@@ -5,7 +5,6 @@ It belongs to no job, and knows none: pipeline/windows/jobs/tables.py has what a
 
 from .tables import ANY as ANY
 from .tables import LEAD_MS as LEAD_MS
-from .tables import NAME as NAME
 from .tables import NONE as NONE
 from .tables import ReferenceChanged as ReferenceChanged
 from .tables import References as References

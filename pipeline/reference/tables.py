@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
@@ -10,14 +9,10 @@ from typing import Any, cast
 import msgspec
 
 from ..errors import InvalidValue, PipelineError
+from ..names import check_name
 from ..store import Pipeline, Redis
 from ..store.clock import reply_ms
 from . import keys
-
-_MOST = 64  # characters of a name
-
-#: A table's name, as a regular expression of the whole name.
-NAME = rf"[A-Za-z0-9][A-Za-z0-9._\-]{{0,{_MOST - 1}}}"
 
 #: Milliseconds from a PUT until its version is valid, so that readers know each version before they need it.
 LEAD_MS = 5_000
@@ -115,8 +110,7 @@ class References:
         if the table is new. A version of the same time is replaced. `expected` are revisions that the table may have,
         `ANY` or `NONE`. Raises `InvalidValue` or `ReferenceChanged`.
         """
-        if not re.fullmatch(NAME, name):
-            raise InvalidValue(f"{name!r} is no name: write 1 to {_MOST} letters, digits and . - _", "name")
+        check_name(name)
         data = msgspec.json.encode(rows)
 
         def change(pipe: Pipeline) -> tuple[Table, bool]:

@@ -26,7 +26,7 @@ nothing new comes in, what jobs write is made from what is there: it ends with i
     a job's task commits, reports, publishes       windows/jobs: `execute`, `write`, `OPENING`
     rows are added to outputs and outboxes         stream_entries.py, in a task's commit: `execute` knows its script
     an outbox gives its rows to the receiver       windows/jobs/outputs/outbox.py: `execute`
-    a job of a folder is found; a job is deleted   windows/jobs/registry.py: `execute`
+    a job of a folder is found; a job is deleted   windows/jobs/registry.py, erase.py: `execute`
     an output, a board, or a member is deleted     windows/jobs/outputs/stream.py, boards/delete.lua, boards/update.lua:
                                                    the same as a lease
     a task is put, begun, cancelled, and ends      work/task.lua: `Script(while_full=True)`

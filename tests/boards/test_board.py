@@ -665,10 +665,10 @@ def test_an_update_in_a_transaction_needs_no_script_that_redis_has(redis: redis_
         board.queue_update(pipe, Op.ADD, "ann", Decimal(2))
         board.queue_update(pipe, Op.ADD, "ann", Decimal(3))
         commands = [command for command, _ in pipe.command_stack]
-    redis.execute_command("SCRIPT FLUSH")  # as it may be between what redis-py looks up and the transaction
+    redis.script_flush()  # as it may be between what redis-py looks up and the transaction
     with redis.pipeline() as pipe:
         for command in commands:
-            pipe.execute_command(*command)
+            pipe.execute_command(*command)  # type: ignore[no-untyped-call]
         pipe.execute()
 
     assert board.summary().sum == 6

@@ -156,7 +156,7 @@ def test_a_job_replays_an_export_as_it_would_read_the_hub(
         {"a": 2},
         {"ä": "\u2028"},
         {},
-        {},  # a `$event` of its own is the one member of a body that a replay does not see
+        {"$event": {"partition_key": "forged"}},  # a member of the body
         {"a": 1},
         {"b": 2},
         {},

@@ -20,6 +20,7 @@ import redis as redis_py
 
 from pipeline.store.client import redis_client
 from pipeline.windows.jobs.definition import Definition
+from pipeline.windows.jobs.erase import is_run
 from pipeline.windows.jobs.outputs import StreamOutput
 from pipeline.windows.jobs.registry import JobRegistry
 
@@ -89,7 +90,7 @@ def _prepare(world: World) -> redis_py.Redis:
         "outputs": {"Rows": {"type": "stream"}},
     }
     JobRegistry(raw, hubs).put("rows", Definition("SELECT n INTO Rows FROM Input", document))
-    world.wait_until(lambda: bool(JobRegistry(raw, hubs).is_run("rows")), "the job's beginning")
+    world.wait_until(lambda: is_run(raw, "rows"), "the job's beginning")
     raw.config_set("maxmemory", int(raw.info("memory")["used_memory"]) + ROOM)
     return raw
 

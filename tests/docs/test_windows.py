@@ -23,7 +23,6 @@ from pipeline.settings import Settings
 from pipeline.windows.expressions.limits import LONGEST_TEXT
 from pipeline.windows.jobs.job_toml import config_of
 from pipeline.windows.jobs.outputs.outbox import MOST_WAITING
-from pipeline.windows.jobs.reports import Reports
 from pipeline.windows.language.parser import parse
 from pipeline.windows.language.time_units import LONGEST, TICKS_PER_DAY
 from pipeline.windows.language.values import DEEPEST
@@ -36,6 +35,7 @@ from ..stack import REPOSITORY, ROOT, process, token
 from ..windows.language.reference_blocks import blocks
 from ..windows.support.example import EVENTS, JOB, WINDOWS
 from ..windows.support.run import run as run_query
+from ..windows.support.running_jobs import read_status
 from .commands_of_pages import Run, curl, mistakes
 from .language_tables import fault_table, function_table, unsupported_rows
 
@@ -63,7 +63,7 @@ def tools(
         return (result.stdout + result.stderr).replace(f"{tmp_path}/", "/tmp/")
 
     def has_done() -> bool:
-        status = Reports(redis, "per-second").read()
+        status = read_status(redis, "per-second")
         return status is not None and status.rows == {"PerSecond": 2} and status.lag == 0
 
     def ls(words: list[str]) -> str:

@@ -160,7 +160,8 @@ def test_nothing_is_kept_from_one_call_to_the_next() -> None:
         "function main() { n = (typeof n === 'undefined' ? 0 : n) + 1; return n }",
         "function main() { globalThis.n = (globalThis.n || 0) + 1; return n }",
         "function main() { var s = Symbol.for('n'); globalThis[s] = (globalThis[s] || 0) + 1; return globalThis[s] }",
-        "arguments.callee.n = (arguments.callee.n || 0) + 1; var n = arguments.callee.n; function main() { return n || 1 }",
+        "arguments.callee.n = (arguments.callee.n || 0) + 1; var n = arguments.callee.n; "
+        "function main() { return n || 1 }",
         "n = 1; function main() { return typeof m === 'number' ? n : 2 } m = 1",
         "function main() { (0, eval)('var n; n = (n || 0) + 1'); return n }",
     ]:

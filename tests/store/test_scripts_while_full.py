@@ -327,7 +327,7 @@ def scripts_that_write() -> Iterator[str]:
         try:
             variables = vars(importlib.import_module(module.name))
         except ModuleNotFoundError as exc:
-            if exc.name != "quickjs":  # of the extra `javascript`; what needs it sends nothing to Redis
+            if exc.name != "quickjs":  # of an extra; what needs it sends nothing to Redis
                 raise
             continue
         for name, value in variables.items():

@@ -23,6 +23,7 @@ from pipeline.settings import Settings
 from pipeline.store.client import redis_client
 from pipeline.windows.jobs import keys
 from pipeline.windows.jobs.definition import Definition
+from pipeline.windows.jobs.erase import is_run
 from pipeline.windows.jobs.outputs import StreamOutput, UnknownOutput
 from pipeline.windows.jobs.registry import JobRegistry
 from pipeline.work.worker import Task, _loop, run
@@ -91,7 +92,7 @@ def test_the_worker_runs_jobs_that_are_put_while_it_runs(
         hubs["events"].append([Event(b'{"n": 1}')])
         until(lambda: len(StreamOutput(redis, "Out").read()) == 1)
         registry.delete("j")
-        until(lambda: not registry.is_run("j"))
+        until(lambda: not is_run(registry.redis, "j"))
         worker.terminate()
         _, log = worker.communicate(timeout=PATIENCE)
 

@@ -13,7 +13,8 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from pipeline.errors import InvalidValue
 from pipeline.hub.rules import Right
-from pipeline.windows.jobs.definition import Definition, check_name
+from pipeline.names import check_name
+from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import OutputTaken
 from pipeline.windows.jobs.record import JobRecord
@@ -73,7 +74,7 @@ def put_new(request: Request) -> WerkzeugResponse:
     """Try a new job, or put it."""
     form = _typed(request)
     access(request).need(Right.MANAGE, "jobs", *filter(None, [form["name"]]))
-    form.read("name", lambda text: check_name(text))
+    form.read("name", lambda text: check_name(text, "not a job's name"))
     if not form["name"]:
         form.wrong("a job needs a name", "name")
     elif form and form["name"] in services(request).jobs.all():

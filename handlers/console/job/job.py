@@ -15,8 +15,9 @@ from pipeline.windows.jobs.fault_examples import fault_examples
 from pipeline.windows.jobs.job_toml import BoardConfig, InvalidJob, JobConfig
 from pipeline.windows.jobs.opening import partition_counts
 from pipeline.windows.jobs.prepare import Prepared, prepare
+from pipeline.windows.jobs.progress import JobProgress
 from pipeline.windows.jobs.record import JobRecord
-from pipeline.windows.jobs.registry import JobInUse, JobProgress, JobRegistry
+from pipeline.windows.jobs.registry import JobInUse, JobRegistry
 from pipeline.windows.jobs.states import State
 from pipeline.windows.language.ticks import parse, to_unix_ms
 from pipeline.windows.planning.topology import Topology, topology

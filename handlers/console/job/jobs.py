@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from pipeline.console.history import Sample, histories, job_subject, rates
 from pipeline.hub.rules import Right
+from pipeline.windows.jobs.progress import JobProgress
 from pipeline.windows.jobs.record import JobRecord
-from pipeline.windows.jobs.registry import JobProgress
 from pipeline.windows.jobs.reports import WaitingWindow
 from pipeline.windows.jobs.states import State
 from wz import Request, Response

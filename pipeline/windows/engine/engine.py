@@ -193,7 +193,7 @@ class Engine:
                     place, _kept(lambda rows: [_described(row, node.values) for row in rows], self._faults)
                 )
             case nodes.ReferenceJoin():
-                pairs = self._reference_join(node).pairs
+                pairs = reference.TableJoin(node.kind, self._tables[node.table], *_condition(node), self._faults).pairs
                 yield self._each(place, lambda rows: [pair for row in rows for pair in pairs(row)])
             case nodes.Apply():
                 apply = elements.Elements(node.is_outer, node.function, node.of.evaluate, node.depth, self._faults)
@@ -214,10 +214,10 @@ class Engine:
             if min(batch_of(rows).times) <= self.closed:
                 late = [row for row in rows if row.time <= self.closed]
                 for row in late:
-                    message = (
-                        f"a row of {isoformat(row.time)} came when windows up to {isoformat(self.closed)} had closed"
+                    came = f"a row of {isoformat(row.time)} came"
+                    self._faults.report(
+                        LATE_DROPPED, f"{came} when windows up to {isoformat(self.closed)} had closed", row
                     )
-                    self._faults.report(LATE_DROPPED, message, row)
                 rows = [row for row in rows if row.time > self.closed]
             operator.feed(port, rows)
 
@@ -261,20 +261,7 @@ class Engine:
             case nodes.Analytic():
                 return analytic.AnalyticFunctions(node.analytics, self._faults)
             case nodes.Join():
-                on = None if node.on is None else node.on.evaluate
-                left = [key.evaluate for key in node.left_keys]
-                right = [key.evaluate for key in node.right_keys]
-                return join.StreamJoin(node.kind, node.bounds, left, right, on, self._faults, node.lag)
-
-    def _reference_join(self, node: nodes.ReferenceJoin) -> reference.TableJoin:
-        return reference.TableJoin(
-            node.kind,
-            self._tables[node.table],
-            [key.evaluate for key in node.left_keys],
-            [key.evaluate for key in node.right_keys],
-            None if node.on is None else node.on.evaluate,
-            self._faults,
-        )
+                return join.StreamJoin(node.kind, node.bounds, *_condition(node), self._faults, node.lag)
 
 
 _time_of = attrgetter("time")
@@ -289,6 +276,14 @@ def _advance(operator: Operator, time: int) -> Iterator[Sequence[Row]]:
 def _parts(rows: Iterable[Row]) -> Iterator[list[Row]]:
     unread = iter(rows)
     return iter(lambda: list(islice(unread, _AT_ONCE)), [])
+
+
+def _condition(
+    node: nodes.Join | nodes.ReferenceJoin,
+) -> tuple[Sequence[Evaluate], Sequence[Evaluate], Evaluate | None]:
+    """Return what computes the left keys, the right keys, and the rest of ON."""
+    left, right = ([key.evaluate for key in keys] for keys in (node.left_keys, node.right_keys))
+    return left, right, None if node.on is None else node.on.evaluate
 
 
 def _is_partial(node: Node) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -41,13 +41,24 @@ def rows_of(
     """
     time = from_unix_ms(stored.enqueued_ms)
     added = added_columns(stored.partition, time, processed)
-    event = stored if keeps_event else None
+    arrival = stored.partition, stored.sequence_number
+    return rows_of_records(read(stored.event.body), added, names, time, arrival, stored if keeps_event else None)
+
+
+def rows_of_records(
+    records: Iterable[Record],
+    added: Mapping[str, Any],
+    names: Names,
+    time: int,
+    arrival: tuple[int, int],
+    event: StoredEvent | None,
+) -> list[Row]:
+    """Return the rows of an event's records, with `added` in place of columns of these names."""
     rows = []
-    for place, record in enumerate(read(stored.event.body)):
+    for place, record in enumerate(records):
         pop_added(record)
         record |= added
-        arrival = (stored.partition, stored.sequence_number, place)
-        rows.append(Row(names.mapping(record), time, arrival, event))
+        rows.append(Row(names.mapping(record), time, (*arrival, place), event))
     return rows
 
 

@@ -1,9 +1,11 @@
-"""Describes a node in words: a title, and details."""
+"""Describes a node in words: a title, and details; and what an explanation says of it in all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+
+import msgspec
 
 from ..functions import FUNCTIONS
 from ..language.render import render_expression
@@ -13,6 +15,22 @@ from ..language.tree import rewrite
 from ..operators.aggregates import Holistic
 from ..planning import nodes
 from ..planning.nodes import Compiled, ItemColumn, ItemStar, Node, Plan, Resolved
+
+
+class ExplainedNode(msgspec.Struct, frozen=True):
+    """`reads` are the numbers of the nodes whose rows it takes. `stage` is 1 or 2.
+
+    `reason` says why the second stage begins with this node; it is None for other nodes.
+    """
+
+    number: int
+    step: str
+    stage: int
+    title: str
+    details: tuple[str, ...]
+    reads: tuple[int, ...]
+    reason: str | None
+
 
 Described = tuple[str, tuple[str, ...]]
 

@@ -2,64 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
 
-
-class Drawn(Protocol):
-    """What a diagram needs to know of a node. `stage` is 1 or 2; `reads` are the numbers of its sources."""
-
-    @property
-    def number(self) -> int: ...
-    @property
-    def stage(self) -> int: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def reads(self) -> tuple[int, ...]: ...
-
+from .describe import ExplainedNode
 
 STAGES = {1: "for each partition", 2: "for all partitions"}
 
 
-def mermaid(nodes: Sequence[Drawn]) -> str:
-    return "\n".join(["flowchart LR", *_mermaid(nodes)]) + "\n"
+def mermaid(nodes: Sequence[ExplainedNode]) -> str:
+    drawn = _drawn(
+        nodes,
+        lambda stage, title: [f'subgraph stage{stage}["{title}"]'],
+        lambda node: f'n{node.number}["{_entities(node.title)}"]',
+        "end",
+        "-->",
+    )
+    return "\n".join(["flowchart LR", *drawn]) + "\n"
 
 
-def _mermaid(nodes: Sequence[Drawn]) -> Iterator[str]:
+def dot(nodes: Sequence[ExplainedNode]) -> str:
+    drawn = _drawn(
+        nodes,
+        lambda stage, title: [f"subgraph cluster{stage} {{", f'  label="{title}"'],
+        lambda node: f'n{node.number} [label="{_quoted(node.title)}"]',
+        "}",
+        "->",
+    )
+    return "\n".join(["digraph job {", "  rankdir=LR", "  node [shape=box]", *drawn, "}"]) + "\n"
+
+
+def _drawn(
+    nodes: Sequence[ExplainedNode],
+    begin: Callable[[int, str], list[str]],
+    box: Callable[[ExplainedNode], str],
+    end: str,
+    arrow: str,
+) -> Iterator[str]:
+    """Yield the lines of what both have alike: a frame around the boxes of each stage, then the arrows."""
     for stage, title in STAGES.items():
-        inside = [node for node in nodes if node.stage == stage]
-        if inside:
-            yield f'  subgraph stage{stage}["{title}"]'
-            for node in inside:
-                yield f'    n{node.number}["{_entities(node.title)}"]'
-            yield "  end"
-    for node in nodes:
-        for source in node.reads:
-            yield f"  n{source} --> n{node.number}"
+        if inside := [f"  {box(node)}" for node in nodes if node.stage == stage]:
+            yield from (f"  {line}" for line in [*begin(stage, title), *inside, end])
+    yield from (f"  n{source} {arrow} n{node.number}" for node in nodes for source in node.reads)
 
 
 def _entities(text: str) -> str:
     """Return text for Mermaid's quotes: signs that may mean something in Markdown or HTML are written as #code;."""
     return "".join(letter if letter.isalnum() or letter in " ,.:()=-" else f"#{ord(letter)};" for letter in text)
-
-
-def dot(nodes: Sequence[Drawn]) -> str:
-    return "\n".join(["digraph job {", "  rankdir=LR", "  node [shape=box]", *_dot(nodes), "}"]) + "\n"
-
-
-def _dot(nodes: Sequence[Drawn]) -> Iterator[str]:
-    for stage, title in STAGES.items():
-        inside = [node for node in nodes if node.stage == stage]
-        if inside:
-            yield f"  subgraph cluster{stage} {{"
-            yield f'    label="{title}"'
-            for node in inside:
-                yield f'    n{node.number} [label="{_quoted(node.title)}"]'
-            yield "  }"
-    for node in nodes:
-        for source in node.reads:
-            yield f"  n{source} -> n{node.number}"
 
 
 def _quoted(text: str) -> str:

@@ -15,25 +15,10 @@ from ..language.ticks import TICKS_PER_SECOND
 from ..language.warned import Warned
 from ..planning.nodes import Input, Plan, Stream
 from ..planning.topology import Topology, topology
-from .describe import describe, in_words
+from .describe import ExplainedNode, describe, in_words
 from .diagrams import STAGES, dot, mermaid
 
 FORMATS = ("text", "json", "mermaid", "dot")
-
-
-class ExplainedNode(msgspec.Struct, frozen=True):
-    """`reads` are the numbers of the nodes whose rows it takes. `stage` is 1 or 2.
-
-    `reason` says why the second stage begins with this node; it is None for other nodes.
-    """
-
-    number: int
-    step: str
-    stage: int
-    title: str
-    details: tuple[str, ...]
-    reads: tuple[int, ...]
-    reason: str | None
 
 
 class Explanation(msgspec.Struct, frozen=True):

@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from ..language.ticks import END_OF_TIME, isoformat, parse
-from ..language.values import BIGINT_LEAST, BIGINT_MOST, Datetime, RowError, fits, to_json, type_name
+from ..language.values import Datetime, RowError, fits, to_json, type_name
+from .limits import Number, checked_number
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,40}")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")  # possessive: it never backtracks
@@ -57,10 +58,7 @@ def to_float(value: Any) -> float:
     if type(value) is int or type(value) is bool:
         return float(value)
     if type(value) is str and _FLOAT.fullmatch(value.strip()):
-        number = float(value)
-        if number - number == 0:  # neither infinity nor NaN
-            return number
-        raise RowError(f"{shown(value)} is out of float's range")
+        return _in_range(float(value), value)
     raise _not(value, "a float")
 
 
@@ -163,10 +161,8 @@ def parse_record(text: str) -> dict[str, Any] | None:
 _record = msgspec.json.Decoder(dict[str, Any])
 
 
-def _in_range(number: int, value: Any) -> int:
-    if BIGINT_LEAST <= number <= BIGINT_MOST:
-        return number
-    raise RowError(f"{shown(value)} is out of bigint's range")
+def _in_range(number: Number, value: Any) -> Number:
+    return checked_number(number, lambda: shown(value))
 
 
 def _not(value: Any, a_type: str, hint: str = "") -> RowError:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 from ..language.values import BIGINT_LEAST, BIGINT_MOST, RowError
+
+Number = TypeVar("Number", int, float)
 
 #: In characters. An event is smaller; a text that grows larger than this is a mistake, or an attack on memory.
 LONGEST_TEXT = 2**20
@@ -15,7 +17,7 @@ LONGEST_TEXT = 2**20
 MOST_STEPS = 2**24
 
 
-def checked_number(number: Any, what: Callable[[], str]) -> Any:
+def checked_number(number: Number, what: Callable[[], str]) -> Number:
     """Return `number` if it is in the range of bigint or of float. `what` gives the message its origin."""
     if type(number) is int:
         if BIGINT_LEAST <= number <= BIGINT_MOST:

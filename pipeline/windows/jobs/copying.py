@@ -12,6 +12,7 @@ from ...store import Redis, transaction, while_full
 from ..language.tokens import spelled
 from . import keys
 from .definition import Definition
+from .erase import is_run
 from .job import Job
 from .job_toml import HubInput, InvalidJob, StreamConfig, config_of
 from .record import JobRecord
@@ -32,8 +33,8 @@ def copy_job(registry: JobRegistry, name: str, new: str, definition: Definition 
     """
     record, path = registry.get(name), Path(new) / "job.toml"
     if registry.redis.hexists(keys.JOBS, new):
-        raise _known(new)
-    if registry.is_run(new):
+        raise _taken(new)
+    if is_run(registry.redis, new):
         raise JobInUse(f"a worker still has the job {new!r}, which was deleted: try again in a few seconds")
     if not record.tasks:
         raise InvalidJob(path, f"{name} could never begin, so that it has no state", "name")
@@ -50,7 +51,7 @@ def copy_job(registry: JobRegistry, name: str, new: str, definition: Definition 
     its = msgspec.structs.replace(its, tasks=sorted({*record.tasks, *its.tasks}), restart=record.restart)
     claim = msgspec.json.encode(msgspec.structs.replace(its, stopped=its.updated))
     if not while_full.write(registry.redis, "HSETNX", keys.JOBS, new, claim):
-        raise _known(new)
+        raise _taken(new)
     try:
         _copy(registry.redis, name, new, its.tasks)
         registry.redis.hset(keys.JOBS, new, msgspec.json.encode(its))
@@ -80,7 +81,7 @@ def _copy(client: Redis, name: str, new: str, tasks: Sequence[str]) -> None:
             client.hdel(checkpoint.key, *counts)
 
 
-def _known(new: str) -> JobExists:
+def _taken(new: str) -> JobExists:
     return JobExists(f"there is already a job {new!r}: use another name")
 
 

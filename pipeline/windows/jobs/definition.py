@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,15 +9,9 @@ from typing import Any
 
 import msgspec
 
-from ...errors import InvalidValue
 from .job_toml import InvalidJob
 
-_MOST = 64  # characters of a name
 _UTF_8 = "utf-8-sig"  # with a mark or without
-
-#: A job's name, as a regular expression of the whole name.
-NAME = rf"[A-Za-z0-9][A-Za-z0-9._\-]{{0,{_MOST - 1}}}"
-
 
 #: The folder, beside job.toml, of the query's own functions: NAME.js is UDF.NAME.
 FUNCTIONS = "functions"
@@ -78,10 +71,3 @@ def name_of(folder: Path) -> str:
     except (OSError, RuntimeError):  # a link in a circle
         name = folder.name
     return name.encode(errors="replace").decode()  # a name on a disk is any bytes
-
-
-def check_name(name: str) -> str:
-    """Return `name` if a job may have it. Raises `InvalidValue`."""
-    if not re.fullmatch(NAME, name):
-        raise InvalidValue(f"{name!r} is not a job's name: write 1 to {_MOST} letters, digits and . - _", "name")
-    return name

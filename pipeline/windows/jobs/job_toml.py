@@ -54,12 +54,14 @@ from ..engine.bodies import Delimiter, Format, ReadBody, read_body
 from ..engine.event_times import TimePolicies
 from ..language.ticks import TICKS_PER_SECOND, isoformat, parse
 from ..language.tokens import At
-from ..planning.nodes import Plan
 
 T = TypeVar("T")
 
 _MOST_LATE = 21 * 86_400 - 1  # seconds
 _MOST_OUT_OF_ORDER = 599  # seconds
+
+Action = Literal["adjust", "drop"]
+Seconds = Annotated[str | int, msgspec.Meta(description="As `5s`, `15m`, `24h` or `7d`; a bare number is seconds")]
 
 #: Values of `start`: where the job stopped, or else where the log begins; and where the log ends.
 LAST, NOW = "last", "now"
@@ -69,7 +71,7 @@ START = LAST
 SNAPSHOT = "30s"
 LATE_ARRIVAL = "5s"
 OUT_OF_ORDER = "0s"
-ACTION: Literal["adjust", "drop"] = "adjust"
+ACTION: Action = "adjust"
 FIELD_COLUMN = "field"
 
 #: What is done with a score (outputs/board.py).
@@ -124,20 +126,20 @@ class FileInput(Events, frozen=True):
     file: str
 
 
-class ReferenceData(_Table, frozen=True):
-    """`name` is that of a PUT, `file` a JSON or CSV file beside job.toml, `hash` a key of Redis; see tables.py.
+class Reference(_Table, frozen=True, omit_defaults=True):
+    """`name` is that of a table that was put to `/reference/{name}`, or `hash` a Redis hash, as `reference:devices`.
 
-    One of them must be set.
+    Or `file` is a JSON or CSV file beside job.toml; over HTTP there are none. One of the three must be set.
     """
 
     name: str | None = None
-    file: str | None = None
     hash: str | None = None
     field_column: str = FIELD_COLUMN
+    file: str | None = None
 
 
 class ReferenceInput(_Table, frozen=True):
-    reference: ReferenceData
+    reference: Reference
 
 
 InputConfig = HubInput | FileInput | ReferenceInput
@@ -186,18 +188,22 @@ class WebhookConfig(_Output, frozen=True, tag="webhook"):
 OutputConfig = StreamConfig | BoardConfig | HubConfig | FileConfig | WebhookConfig
 
 
-class _From(_Table, frozen=True, rename={"source": "from"}):
-    source: str
+class BoardTable(_Table, frozen=True, rename={"output": "from"}):
+    """A score for a member, from two columns of each row of the output `from`."""
+
+    output: str
     board: str
     member: str
     score: str
     mode: Mode
 
 
-class _Time(_Table, frozen=True):
-    late_arrival: str | int = LATE_ARRIVAL
-    out_of_order: str | int = OUT_OF_ORDER
-    action: Literal["adjust", "drop"] = ACTION
+class Time(_Table, frozen=True):
+    """What happens to events that TIMESTAMP BY says are late, or out of order."""
+
+    late_arrival: Seconds = LATE_ARRIVAL
+    out_of_order: Seconds = OUT_OF_ORDER
+    action: Action = ACTION
 
 
 class JobConfig(msgspec.Struct, frozen=True):
@@ -238,38 +244,6 @@ def config_of(document: Mapping[str, Any], path: Path) -> JobConfig:
     return _Reader(path, document).config()
 
 
-def match(config: JobConfig, plan: Plan, path: Path) -> JobConfig:
-    """Check job.toml against the query; return it with the names as the query writes them. Raises `InvalidJob`."""
-    names = {name.lower(): name for name in plan.outputs}
-    if config.faults is not None and config.faults.lower() in names:
-        raise InvalidJob(path, f"faults: the query writes {config.faults} itself: name another output", "faults")
-    of_job = {name: table for name, table in config.outputs.items() if name == config.faults}
-    of_query = {name: table for name, table in config.outputs.items() if name != config.faults}
-    outputs = _matched(of_query, plan.outputs, path, "outputs", "INTO") | of_job
-    for number, (source, _) in enumerate(config.boards, 1):
-        if source.lower() not in names:
-            raise InvalidJob(
-                path,
-                f"[[boards]] {number}: from = {source!r} is not an output: the query has {', '.join(plan.outputs)}",
-                "boards",
-            )
-    inputs = _matched(config.inputs, (*plan.inputs, *plan.references), path, "inputs", "FROM")
-    for stream in plan.streams:
-        if stream.over and config.policies.late is None:
-            raise InvalidJob(
-                path,
-                f"[time]: late_arrival = -1 can't be used with TIMESTAMP BY ... OVER, which {stream.input} has: a new "
-                "key may come at any time, so that no window would ever close",
-                "time.late_arrival",
-            )
-    return msgspec.structs.replace(
-        config,
-        inputs=inputs,
-        outputs=outputs,
-        boards=tuple((names[source.lower()], board) for source, board in config.boards),
-    )
-
-
 def check_start(value: Any) -> str:
     """Return where a job is to begin: `LAST`, `NOW`, or a UTC time as `isoformat` writes it. Raises `InvalidValue`."""
     if value in (LAST, NOW):
@@ -284,20 +258,6 @@ def check_start(value: Any) -> str:
         raise InvalidValue(
             f'start: {str(value)!r} is not "{LAST}", "{NOW}" or a UTC time such as 2024-05-01T11:00:00Z', "start"
         ) from None
-
-
-def _matched(tables: Mapping[str, T], names: tuple[str, ...], path: Path, section: str, clause: str) -> dict[str, T]:
-    """Return the tables by the query's names. Raises `InvalidJob` unless there is exactly one table for each name."""
-    by_name = {name.lower(): (name, table) for name, table in tables.items()}
-    found = {}
-    for name in names:
-        if name.lower() not in by_name:
-            raise InvalidJob(path, f"[{section}.{name}] is missing: the query has {clause} {name}", f"{section}.{name}")
-        _, found[name] = by_name.pop(name.lower())
-    for written, _ in by_name.values():
-        place = f"{section}.{written}"
-        raise InvalidJob(path, f"[{place}] is not in the query: it has {', '.join(names)}", place)
-    return found
 
 
 class _Reader:
@@ -356,12 +316,12 @@ class _Reader:
     def _boards(self) -> list[tuple[str, BoardConfig]]:
         boards = []
         for number, table in enumerate(self._section("boards", list), 1):
-            made = self._convert(table, _From, "boards", f"[[boards]] {number}")
-            boards.append((made.source, BoardConfig(made.board, made.member, made.score, made.mode)))
+            made = self._convert(table, BoardTable, "boards", f"[[boards]] {number}")
+            boards.append((made.output, BoardConfig(made.board, made.member, made.score, made.mode)))
         return boards
 
     def _policies(self) -> TimePolicies:
-        table = self._convert(self.document.get("time", {}), _Time, "time")
+        table = self._convert(self.document.get("time", {}), Time, "time")
         late = None
         if table.late_arrival not in (-1, "-1"):
             late = round(self._seconds("time.late_arrival", table.late_arrival, _MOST_LATE) * TICKS_PER_SECOND)

@@ -74,8 +74,8 @@ state = _kept("{job:JOB}:state:TASK", "hash", "the fields of the engine's snapsh
 exchange = _kept(
     "{job:JOB}:exchange:PARTITION",
     "stream",
-    "of a job of two stages: the rows of one transaction, packed (r), and the time up to which there will be no more "
-    "(w); entries go once the merging task has saved its state",
+    "of a job of two stages: the rows of one transaction, packed (r), about how many they count (n), and the time up "
+    "to which there will be no more (w); entries go once the merging task has saved its state",
 )
 watermark = _kept(
     "{job:JOB}:exchange:PARTITION:watermark",
@@ -111,7 +111,7 @@ delivery = _kept(
     "{job:JOB}:delivery:OUTPUT",
     "hash",
     "source, the outbox's random name; to, the last offset of the batch that is under way; mark, the receiver's; "
-    "delivered, rows ever; error, why it waits; stopped (1)",
+    "delivered and left_out, rows ever; error, why it waits; stopped (1)",
 )
 delivery_lease = Key(
     "{job:JOB}:delivery-lease:OUTPUT", "string", "the worker that delivers", _LEASE_TTL, "its worker, when it stops"

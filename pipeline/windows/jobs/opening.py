@@ -15,13 +15,14 @@ from ...errors import InvalidValue
 from ...hub.consumer_group import ConsumerGroup
 from ...hub.group_registry import ConsumerGroups, UnknownGroup
 from ...hub.namespace import Hubs, UnknownHub
+from ...names import check_name
 from ...reference.text import InvalidReference
 from ...store import Redis
 from ..language.render import render
 from ..language.syntax import Query
 from ..operators.reference import Table
 from ..planning.topology import topology
-from .definition import Definition, check_name
+from .definition import Definition
 from .job_toml import HubInput, InvalidJob, JobConfig, ReferenceInput
 from .keys import group_of
 from .opened import HubReader, OpenedJob, Pacing
@@ -51,7 +52,7 @@ def open_job(
     path = folder or Path(name)
     config_path = path / "job.toml"
     try:
-        check_name(name)
+        check_name(name, "not a job's name")
     except InvalidValue as exc:
         raise InvalidJob(config_path, str(exc), "name") from exc
     prepared = prepare(definition, path)

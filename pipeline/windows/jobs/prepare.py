@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from ...javascript import WrongFunction
 from ..language.excerpt import excerpt
@@ -15,7 +19,9 @@ from ..planning.columns import Unseen
 from ..planning.nodes import Plan
 from ..planning.planner import plan
 from .definition import FUNCTIONS, Definition
-from .job_toml import InvalidJob, JobConfig, config_of, match
+from .job_toml import InvalidJob, JobConfig, config_of
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ def prepare(definition: Definition, folder: Path) -> Prepared:
         if shown := excerpt(definition.query, at):
             error.add_note(shown)
         raise error from exc
-    return Prepared(query, planned, match(config, planned, config_path), definition.query)
+    return Prepared(query, planned, _match(config, planned, config_path), definition.query)
 
 
 def warnings_of(definition: Definition, name: str) -> list[Warned]:
@@ -60,3 +66,49 @@ def warnings_of(definition: Definition, name: str) -> list[Warned]:
         return prepare(definition, Path(name)).warnings()
     except InvalidJob:
         return []
+
+
+def _match(config: JobConfig, plan: Plan, path: Path) -> JobConfig:
+    """Check job.toml against the query; return it with the names as the query writes them. Raises `InvalidJob`."""
+    names = {name.lower(): name for name in plan.outputs}
+    if config.faults is not None and config.faults.lower() in names:
+        raise InvalidJob(path, f"faults: the query writes {config.faults} itself: name another output", "faults")
+    of_job = {name: table for name, table in config.outputs.items() if name == config.faults}
+    of_query = {name: table for name, table in config.outputs.items() if name != config.faults}
+    outputs = _matched(of_query, plan.outputs, path, "outputs", "INTO") | of_job
+    for number, (source, _) in enumerate(config.boards, 1):
+        if source.lower() not in names:
+            raise InvalidJob(
+                path,
+                f"[[boards]] {number}: from = {source!r} is not an output: the query has {', '.join(plan.outputs)}",
+                "boards",
+            )
+    inputs = _matched(config.inputs, (*plan.inputs, *plan.references), path, "inputs", "FROM")
+    for stream in plan.streams:
+        if stream.over and config.policies.late is None:
+            raise InvalidJob(
+                path,
+                f"[time]: late_arrival = -1 can't be used with TIMESTAMP BY ... OVER, which {stream.input} has: a new "
+                "key may come at any time, so that no window would ever close",
+                "time.late_arrival",
+            )
+    return msgspec.structs.replace(
+        config,
+        inputs=inputs,
+        outputs=outputs,
+        boards=tuple((names[source.lower()], board) for source, board in config.boards),
+    )
+
+
+def _matched(tables: Mapping[str, T], names: tuple[str, ...], path: Path, section: str, clause: str) -> dict[str, T]:
+    """Return the tables by the query's names. Raises `InvalidJob` unless there is exactly one table for each name."""
+    by_name = {name.lower(): (name, table) for name, table in tables.items()}
+    found = {}
+    for name in names:
+        if name.lower() not in by_name:
+            raise InvalidJob(path, f"[{section}.{name}] is missing: the query has {clause} {name}", f"{section}.{name}")
+        _, found[name] = by_name.pop(name.lower())
+    for written, _ in by_name.values():
+        place = f"{section}.{written}"
+        raise InvalidJob(path, f"[{place}] is not in the query: it has {', '.join(names)}", place)
+    return found

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -20,17 +19,16 @@ from ...store.clock import clock_ms
 from ..language.ticks import from_unix_ms, isoformat
 from . import keys
 from .definition import Definition, name_of, read_definition
-from .erase import detach
+from .erase import SETTLE_MS, Deleted, clean, detach, erase
 from .job import Job
 from .job_toml import NOW, InvalidJob, ReferenceInput, check_start, config_of
 from .keys import BEGIN, FOLDER
-from .outputs import DeliveryStatus, delivery_status_of, queue_delivery_status, release_outputs
+from .outputs import release_outputs
+from .progress import JobProgress, progress_of
 from .record import NEVER, JobRecord, Restart
-from .reports import JobStatus, Reports, lags_of, queue_status, status_of
-from .states import State, state_of
+from .reports import Reports, TaskError
 
-#: Milliseconds from a job's deletion until no worker can be about to begin it.
-SETTLE_MS = 10_000
+T = TypeVar("T")
 
 #: A hash that a job made over HTTP joins must begin with this, so that it can't read other hashes of the database.
 REFERENCES = "reference:"
@@ -43,32 +41,15 @@ class UnknownJob(PipelineError, LookupError):
 
 
 class JobExists(PipelineError):
-    """A job of a folder and one made over HTTP can't have the same name."""
+    """Another job has this name: one of a folder, one made over HTTP, or the copied one."""
 
 
 class JobInUse(PipelineError):
-    """The job can't be deleted, because a worker runs it from its folder."""
+    """A worker has the job, so that it can't be deleted, or its name can't be taken yet."""
 
 
 class ReferenceInUse(PipelineError):
     """The reference data can't be deleted, because a job joins it."""
-
-
-class JobProgress(NamedTuple):
-    """`status` is None until a worker has begun the job; `deliveries` are those of the outputs outside Redis.
-
-    `reason` says why the job is in this state, None if it just runs.
-    """
-
-    state: State
-    status: JobStatus | None
-    deliveries: list[DeliveryStatus]
-    reason: str | None
-
-
-class _Deleted(msgspec.Struct, frozen=True):
-    ms: int
-    job: JobRecord
 
 
 class JobRegistry:
@@ -91,7 +72,7 @@ class JobRegistry:
 
     def get(self, name: str) -> JobRecord:
         """Return the record of a job. Raises `UnknownJob`."""
-        return _decoded(name, cast("bytes | None", self.redis.hget(keys.JOBS, name)))
+        return _known(name, self._find(name))
 
     def put(self, name: str, definition: Definition) -> bool:
         """Make a job, or change one; return whether it is new. Workers begin it within two seconds.
@@ -160,7 +141,7 @@ class JobRegistry:
     def look(self) -> None:
         """Note that a worker looks for jobs, and erase what deleted ones have left."""
         self._note(keys.LOOKED)
-        self.clean()
+        clean(self.hubs)
 
     def found(self, name: str) -> None:
         """Note that a worker has found the folder of a job that is stopped."""
@@ -184,17 +165,13 @@ class JobRegistry:
 
     def forget(self, name: str) -> None:
         """Note that a worker's folder is gone. A job that could never begin goes with it."""
-        over: list[str] = []
 
-        def remove(pipe: Pipeline, data: bytes | None) -> None:
-            nonlocal over
-            job = None if data is None else msgspec.json.decode(data, type=JobRecord)
-            over = [FOLDER] if job is not None and not job.folder else [BEGIN, FOLDER]
+        def remove(pipe: Pipeline, job: JobRecord | None) -> list[str]:
             if job is not None and job.folder and not job.tasks:
                 pipe.hdel(keys.JOBS, name)
+            return [FOLDER] if job is not None and not job.folder else [BEGIN, FOLDER]
 
-        self._transact(name, remove)
-        Reports(self.redis, name).forget(*over)
+        Reports(self.redis, name).forget(*self._transact(name, remove))
 
     # -- what a person does with a job --------------------------------------------------------------------------------
 
@@ -225,8 +202,8 @@ class JobRegistry:
         self._change(name, changes)
 
     def _change(self, name: str, changes: Callable[[JobRecord], dict[str, Any]]) -> None:
-        def replace(pipe: Pipeline, data: bytes | None) -> None:
-            job = _decoded(name, data)
+        def replace(pipe: Pipeline, found: JobRecord | None) -> None:
+            job = _known(name, found)
             pipe.hset(keys.JOBS, name, msgspec.json.encode(msgspec.structs.replace(job, **changes(job))))
 
         self._transact(name, replace)
@@ -238,54 +215,23 @@ class JobRegistry:
         worker has its folder.
         """
 
-        deleted: list[tuple[JobRecord, bytes]] = []
-
-        def remove(pipe: Pipeline, data: bytes | None) -> None:
-            job = _decoded(name, data)
+        def remove(pipe: Pipeline, found: JobRecord | None) -> tuple[JobRecord, bytes]:
+            job = _known(name, found)
             if job.folder and (self.redis.exists(keys.workers(name), keys.found(name)) or self._is_tried(name)):
                 raise JobInUse(f"a worker has the folder of the job {name!r}: remove the folder first")
-            entry = msgspec.json.encode(_Deleted(clock_ms(self.redis), job))
+            entry = msgspec.json.encode(Deleted(clock_ms(self.redis), job))
             pipe.hdel(keys.JOBS, name)
             pipe.hset(keys.DELETED, name, entry)
-            deleted.append((job, entry))
+            return job, entry
 
-        self._transact(name, remove)
-        self._erase(name, *deleted[-1])
+        erase(self.hubs, name, *self._transact(name, remove))
         release_outputs(self.redis, name)
-
-    def clean(self) -> None:
-        """Erase deleted jobs once more when no worker can run them: one may have begun while it was deleted."""
-        found = cast("dict[bytes, bytes]", self.redis.hgetall(keys.DELETED))
-        for name, data in found.items():
-            deleted = msgspec.json.decode(data, type=_Deleted)
-            if clock_ms(self.redis) - deleted.ms < SETTLE_MS or self.is_run(name.decode()):
-                continue
-            self._erase(name.decode(), deleted.job, data)
-            self.redis.hdel(keys.DELETED, name)
-
-    def _erase(self, name: str, job: JobRecord, entry: bytes) -> None:
-        """Erase a deleted job, unless a new one has its name: it would have taken `entry` away before it began."""
-        with transaction(self.redis, keys.job(name)) as pipe:
-            pipe.watch(keys.job(name))  # type: ignore[no-untyped-call]
-            begun = {"version": cast("bytes | None", pipe.hget(keys.job(name), "version"))}
-            if self.redis.hget(keys.DELETED, name) != entry:
-                return
-            for hub, group in job.groups:
-                detach(self.hubs, name, hub, group)
-            pipe.multi()
-            pipe.unlink(*keys.of_job(name, job.tasks, job.outboxes))
-            with suppress(WatchError):
-                while_full.execute(self.redis, pipe, keys.job(name), begun)
-
-    def is_run(self, name: str) -> bool:
-        """Return whether a worker has run the job within the last five seconds."""
-        return bool(self.redis.exists(keys.workers(name)))
 
     def _is_tried(self, name: str) -> bool:
         """Return whether a worker has lately tried in vain to begin the job."""
-        status = Reports(self.redis, name).read()
+        error = cast("bytes | None", self.redis.hget(keys.errors(name), BEGIN))
         earliest = isoformat(from_unix_ms(clock_ms(self.redis) - SETTLE_MS))
-        return any(error.task == BEGIN and error.time > earliest for error in (status.failing if status else ()))
+        return error is not None and msgspec.json.decode(error, type=TaskError).time > earliest
 
     def _now(self) -> str:
         return isoformat(from_unix_ms(clock_ms(self.redis)))
@@ -296,35 +242,11 @@ class JobRegistry:
 
     def progress_of(self, jobs: Mapping[str, JobRecord]) -> dict[str, JobProgress]:
         """Return the progress of each of these jobs: two round trips, however many they are."""
-        if not jobs:
-            return {}
-        with self.redis.pipeline(transaction=False) as pipe:
-            pipe.exists(keys.LOOKED)
-            for name, job in jobs.items():
-                pipe.exists(keys.workers(name))
-                queue_status(pipe, name)
-                for output in job.outboxes:
-                    queue_delivery_status(pipe, name, output)
-            replies = iter(pipe.execute())
-        is_worked = bool(next(replies))
-        found: dict[str, tuple[bool, JobStatus | None, list[DeliveryStatus]]] = {}
-        for name, job in jobs.items():
-            is_run = bool(next(replies))
-            status = status_of(name, replies)
-            found[name] = is_run, status, [delivery_status_of(output, replies) for output in job.outboxes]
-        lags = lags_of(self.redis, {name: status for name, (_, status, _) in found.items() if status is not None})
-        progress = {}
-        for name, (is_run, status, deliveries) in found.items():
-            if status is not None:
-                status = msgspec.structs.replace(status, lag=lags[name])
-            state, reason = state_of(jobs[name], is_run, is_worked, status, deliveries)
-            progress[name] = JobProgress(state, status, deliveries, reason)
-        return progress
+        return progress_of(self.redis, jobs)
 
     def _refuse_taken(self, name: str, *, is_folder: bool) -> JobRecord | None:
         """Return the record of a job, None if there is none. Raises `JobExists` if it is of the other kind."""
-        data = cast("bytes | None", self.redis.hget(keys.JOBS, name))
-        job = None if data is None else msgspec.json.decode(data, type=JobRecord)
+        job = self._find(name)
         if job is not None and job.folder != is_folder:
             where = "made over HTTP" if is_folder else "which is a folder of a worker"
             raise JobExists(f"there is already a job {name!r}, {where}: use another name, or delete that job")
@@ -332,40 +254,39 @@ class JobRegistry:
 
     def _record(self, job: Job, definition: Definition, *, is_folder: bool) -> JobRecord | None:
         """Record a job; return its record before, None if there was none."""
-        old: JobRecord | None = None
-        left: list[tuple[str, str]] = []
 
-        def replace(pipe: Pipeline, data: bytes | None) -> None:
-            nonlocal old
-            old = None if data is None else msgspec.json.decode(data, type=JobRecord)
+        def replace(pipe: Pipeline, old: JobRecord | None) -> tuple[JobRecord | None, JobRecord]:
             new = self.record_of(job, definition, is_folder, old)
             pipe.hset(keys.JOBS, job.name, msgspec.json.encode(new))
             pipe.hdel(keys.DELETED, job.name)
-            left[:] = [] if old is None else set(old.groups) - set(new.groups)
+            return old, new
 
-        self._transact(job.name, replace)
-        for hub, group in left:
+        old, new = self._transact(job.name, replace)
+        for hub, group in set(old.groups if old else ()) - set(new.groups):
             detach(self.hubs, job.name, hub, group)
         release_outputs(self.redis, job.name, keep=job.opened.sinks)
         return old
 
-    def _transact(self, name: str, queue: Callable[[Pipeline, bytes | None], None]) -> None:
+    def _find(self, name: str) -> JobRecord | None:
+        return _decoded(cast("bytes | None", self.redis.hget(keys.JOBS, name)))
+
+    def _transact(self, name: str, queue: Callable[[Pipeline, JobRecord | None], T]) -> T:
         """Do what `queue` puts into a transaction, given the record of the job as it is; again if that was changed.
 
-        It is done although Redis has no memory left: a worker that begins then must find its jobs, since hubs keep
-        events for them, and whoever deletes one makes room.
+        Returns what `queue` returned last. It is done although Redis has no memory left: a worker that begins then must
+        find its jobs, since hubs keep events for them, and whoever deletes one makes room.
         """
         while True:
             with transaction(self.redis, keys.JOBS) as pipe:
                 pipe.watch(keys.JOBS)  # type: ignore[no-untyped-call]
                 data = cast("bytes | None", pipe.hget(keys.JOBS, name))
                 pipe.multi()
-                queue(pipe, data)
+                queued = queue(pipe, _decoded(data))
                 try:
                     while_full.execute(self.redis, pipe, keys.JOBS, {name: data})
                 except WatchError:
                     continue
-                return
+                return queued
 
     def record_of(self, job: Job, definition: Definition, is_folder: bool, old: JobRecord | None) -> JobRecord:
         """Return the record of a job; `old` is the one that it replaces."""
@@ -387,7 +308,11 @@ class JobRegistry:
         )
 
 
-def _decoded(name: str, data: bytes | None) -> JobRecord:
-    if data is None:
+def _decoded(data: bytes | None) -> JobRecord | None:
+    return None if data is None else msgspec.json.decode(data, type=JobRecord)
+
+
+def _known(name: str, job: JobRecord | None) -> JobRecord:
+    if job is None:
         raise UnknownJob(name)
-    return msgspec.json.decode(data, type=JobRecord)
+    return job

@@ -76,7 +76,7 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TaskError(msgspec.Struct, frozen=True):
-    """`task` may also be the name of reference data, or `BEGIN`. `time` is a UTC time of Redis's clock."""
+    """`task` may also be the name of reference data, `BEGIN` or `FOLDER`. `time` is a UTC time of Redis's clock."""
 
     task: str
     time: str
@@ -173,15 +173,6 @@ class Reports:
     def forget(self, *tasks: str) -> None:
         """Delete the errors of these: they are over."""
         self.redis.hdel(self.errors_key, *tasks)
-
-    def read(self) -> JobStatus | None:
-        """Return the status of the job, None if it has never run. Costs two round trips."""
-        with self.redis.pipeline(transaction=False) as pipe:
-            queue_status(pipe, self.job)
-            status = status_of(self.job, iter(pipe.execute()))
-        if status is None:
-            return None
-        return msgspec.structs.replace(status, lag=lags_of(self.redis, {self.job: status})[self.job])
 
 
 def queue_status(pipe: Pipeline, job: str) -> None:
@@ -296,8 +287,4 @@ def _silent(end: str, tasks: Mapping[str, TaskStatus]) -> list[str]:
 
 
 def _total(counts: list[Mapping[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for one in counts:
-        for name, count in one.items():
-            total[name] += count
-    return dict(sorted((+total).items()))
+    return dict(sorted(sum(map(Counter, counts), Counter[str]()).items()))

@@ -163,15 +163,10 @@ def _parquet(of: EventFile) -> Iterator[Found]:
             for record in pyarrow.Table.from_batches([batch]).cast(pyarrow.schema(schema)).to_pylist():
                 number += 1
                 try:
-                    yield (
-                        number,
-                        {
-                            name: Datetime(_UNIX + value // 100)
-                            if name in nanoseconds and value is not None
-                            else _of_arrow(value)
-                            for name, value in record.items()
-                        },
-                    )
+                    times = {
+                        name: Datetime(_UNIX + record[name] // 100) for name in nanoseconds if record[name] is not None
+                    }
+                    yield number, {**{name: _of_arrow(value) for name, value in record.items()}, **times}
                 except InputError as exc:
                     yield number, exc
         of.done = of.size

@@ -12,7 +12,7 @@ from ...hub.event_line import METADATA, InvalidLine, exported_event
 from ..engine.bodies import InputError, ReadBody, is_text, json_records
 from ..engine.engine import Engine, Given
 from ..engine.event_times import TimePolicies
-from ..engine.input_rows import InputRows, added_columns, pop_added
+from ..engine.input_rows import InputRows, added_columns, pop_added, rows_of_records
 from ..expressions.casts import to_datetime
 from ..language.ticks import BEGINNING, END, isoformat, to_unix_ms
 from ..language.values import RowError
@@ -128,12 +128,7 @@ class Replay:
         self._arrived = arrived
         processed = own.get(_PROCESSED)
         added = added_columns(partition, arrived, arrived if processed is None else to_datetime(processed))
-        rows = []
-        for place, each in enumerate(records):
-            pop_added(each)
-            each |= added
-            rows.append(Row(self._plan.names.mapping(each), arrived, (partition, self.events, place), event))
-        return rows
+        return rows_of_records(records, added, self._plan.names, arrived, (partition, self.events), event)
 
     def _exported(
         self, line: int, record: dict[str, Any], exported: Any, partition: int, arrived: int

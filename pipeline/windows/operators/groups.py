@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, cast
 
-from ..language.values import TEXT, Tagged, group_key, untagged
+from ..language.values import NULL, TEXT, Tagged, group_key, untagged
 from ..row import Computed, Evaluate, Row
 
 Group = tuple[Tagged, ...]
@@ -39,6 +39,12 @@ def groupings(keys: Sequence[Computed]) -> Callable[[Sequence[Row]], list[Key]]:
 
         return by_one
     return lambda rows: list(zip(*[map(group_key, key.many(rows)) for key in keys], strict=True))
+
+
+def join_key(row: Row, keys: Sequence[Evaluate]) -> Group | None:
+    """Return what a JOIN matches a row by; None if a part is NULL, which matches nothing. Raises `RowError`."""
+    key = tuple([group_key(of(row)) for of in keys])
+    return None if any(kind == NULL for kind, _ in key) else key
 
 
 def are_texts(keys: Iterable[Any]) -> bool:

@@ -4,51 +4,49 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
 from typing import Literal
 
-from ..language.values import NULL, RowError, Tagged, group_key
+from ..language.values import RowError
 from ..row import Changes, Evaluate, Row
 from .bounds import Bound, Interval
 from .changelog import Changelog
 from .faults import ROW, Faults
+from .groups import Group, join_key
 from .operator import Waiting
 from .ordered import Ordered
 
-_Key = tuple[Tagged, ...]
 
-
+@dataclass(slots=True, eq=False)
 class _Held:
     """A row that waits for matches. A row of the left side waits for rows with times from `first` to `last`."""
 
-    __slots__ = ("first", "last", "matched", "row")
-
-    def __init__(self, row: Row, first: int = 0, last: int = 0) -> None:
-        self.row = row
-        self.first = first
-        self.last = last
-        self.matched = False
+    row: Row
+    first: int = 0
+    last: int = 0
+    matched: bool = False
 
 
 class _Side:
     """The rows of one side, by key, and the times at which they expire."""
 
     def __init__(self) -> None:
-        self._by_key: dict[_Key, dict[int, _Held]] = {}
-        self._ends: list[tuple[int, int, _Key | None, _Held]] = []  # a heap
+        self._by_key: dict[Group, dict[int, _Held]] = {}
+        self._ends: list[tuple[int, int, Group | None, _Held]] = []  # a heap
         self._number = 0
 
     def __len__(self) -> int:
         return len(self._ends)
 
-    def hold(self, key: _Key | None, held: _Held, until: int) -> None:
+    def hold(self, key: Group | None, held: _Held, until: int) -> None:
         self._number += 1
         heapq.heappush(self._ends, (until, self._number, key, held))
         if key is not None:
             self._by_key.setdefault(key, {})[self._number] = held
 
-    def with_key(self, key: _Key | None) -> list[_Held]:
+    def with_key(self, key: Group | None) -> list[_Held]:
         """Return the rows with this key; none if `key` is None, since NULL matches nothing."""
         return [] if key is None else [*self._by_key.get(key, {}).values()]
 
@@ -160,7 +158,7 @@ class StreamJoin:
             self._match(held, right, out)
         self._hold_right(right, key)
 
-    def _hold_left(self, left: Row, key: _Key | None) -> _Held | None:
+    def _hold_left(self, left: Row, key: Group | None) -> _Held | None:
         """Hold a left row. Returns None if the row can't be matched and is not an output by itself."""
         if key is _UNUSABLE or (key is None and not self._outer):
             return None
@@ -168,7 +166,7 @@ class StreamJoin:
         self._left.hold(key, held, max(left.time, held.last))
         return held
 
-    def _hold_right(self, right: Row, key: _Key | None) -> None:
+    def _hold_right(self, right: Row, key: Group | None) -> None:
         if key is not None and key is not _UNUSABLE and (until := self._interval.right_until(right)) > right.time:
             self._right.hold(key, _Held(right), until)
 
@@ -195,16 +193,15 @@ class StreamJoin:
             if self._outer and not held.matched:
                 out.append(Row((held.row, None), until, (held.row.time, held.row.arrival)))
 
-    def _key(self, port: int, row: Row, report: bool = True) -> _Key | None:
+    def _key(self, port: int, row: Row, report: bool = True) -> Group | None:
         """Return the row's key, None if a part of it is NULL, or `_UNUSABLE`."""
         try:
-            key = tuple([group_key(of(row)) for of in self._keys[port]])
+            return join_key(row, self._keys[port])
         except RowError as exc:
             if report:
                 self._faults.report(ROW, exc, row)
             return _UNUSABLE
-        return None if any(kind == NULL for kind, _ in key) else key
 
 
 #: Stands for a key that is a record or an array, or that can't be computed. Such a row is left out.
-_UNUSABLE: _Key = ((-1, None),)
+_UNUSABLE: Group = ((-1, None),)

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from ..language.ticks import BEGINNING
-from ..language.values import NULL, Columns, RowError, Tagged, group_key
+from ..language.values import Columns, RowError
 from ..row import Evaluate, Row
 from .faults import REFERENCE, ROW, Faults
+from .groups import Group, join_key
 
 _INDEXES = 2  # of versions, since rows around the time of a change need both
 
-_Index = dict[tuple[Tagged, ...], list[Row]]
+_Index = dict[Group, list[Row]]
 
 
 class NoVersion(RowError):
@@ -78,7 +79,7 @@ class TableJoin:
         return pairs
 
     def _candidates(self, row: Row) -> list[Row]:
-        key = _key(row, self._left_keys)
+        key = join_key(row, self._left_keys)
         found = () if key is None else self._index(self._table.version_at(row.time)).get(key, ())
         return [Row((row, other), row.time, (row.arrival, other.arrival)) for other in found]
 
@@ -94,16 +95,10 @@ class TableJoin:
         index: _Index = {}
         for row in version.rows:
             try:
-                key = _key(row, self._right_keys)
+                key = join_key(row, self._right_keys)
             except RowError as exc:
                 self._faults.report(ROW, exc)
                 continue
             if key is not None:
                 index.setdefault(key, []).append(row)
         return index
-
-
-def _key(row: Row, keys: Sequence[Evaluate]) -> tuple[Tagged, ...] | None:
-    """Return the values to look up, None if one is NULL. Raises `RowError`."""
-    key = tuple([group_key(of(row)) for of in keys])
-    return None if any(kind == NULL for kind, _ in key) else key

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -169,18 +170,14 @@ class Sessions:
         return [Row(row.columns, row.time, (*row.arrival, *session_group)) for row in rows]
 
 
+@dataclass(slots=True, eq=False)
 class _Session:
-    __slots__ = ("events", "groups", "key", "last", "number", "opened")
-
-    def __init__(
-        self, number: int, key: Key, opened: int, last: int, groups: dict[Key, Partials], events: int = 0
-    ) -> None:
-        self.number = number
-        self.key = key
-        self.opened = opened
-        self.last = last
-        self.groups = groups
-        self.events = events
+    number: int
+    key: Key
+    opened: int
+    last: int
+    groups: dict[Key, Partials]
+    events: int = 0
 
     @property
     def state(self) -> tuple[Any, ...]:

@@ -8,8 +8,9 @@ one minute. https://learn.microsoft.com/stream-analytics-query/join-azure-stream
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 from ..functions import TIMESTAMP
@@ -48,12 +49,9 @@ def conjuncts(expression: Expression) -> Iterator[Expression]:
         yield expression
 
 
-def all_of(expressions: list[Expression]) -> Expression | None:
+def all_of(expressions: Sequence[Expression]) -> Expression | None:
     """Return the expressions joined by AND, None if there are none."""
-    joined: Expression | None = None
-    for expression in expressions:
-        joined = expression if joined is None else Binary("AND", joined, expression, expression.at)
-    return joined
+    return reduce(lambda joined, each: Binary("AND", joined, each, each.at), expressions) if expressions else None
 
 
 def condition(on: Expression, pair: Scope, left: Scope, right: ScopedSource) -> Condition:
@@ -65,13 +63,9 @@ def condition(on: Expression, pair: Scope, left: Scope, right: ScopedSource) -> 
     keys: list[tuple[Expression, Expression]] = []
     rest: list[Expression] = []
     for part in conjuncts(on):
-        bound = _bound(part, left, right)
-        if bound is not None:
+        if (bound := _bound(part, left, right)) is not None:
             bounds.append(bound)
-            continue
-        resolved = _resolved(part, pair)
-        key = _key(resolved)
-        if key is not None:
+        elif (key := _key(resolved := _resolved(part, pair))) is not None:
             keys.append(key)
         else:
             rest.append(resolved)

@@ -13,7 +13,7 @@ from typing import Any
 from ..functions import FUNCTIONS, METADATA, kind_of
 from ..language import syntax
 from ..language.syntax import Call, Column, Expression
-from ..language.tokens import At, QueryError
+from ..language.tokens import QueryError
 from ..language.tree import rewrite, walk
 from ..operators.analytic import analytic
 from .conditions import all_of, condition
@@ -61,7 +61,7 @@ class FromClause:
         self._tables += [_Table(join.source, self._relation(join)) for join in select.joins]
         self._values: dict[Call, tuple[int, int]] = {}  # computed before all else -> its table, and its place there
         self._lag = 0
-        _refuse_twice([(source.alias, source.at) for source in sources])
+        _refuse_twice(sources)
         _refuse_others(sources)
         if self._tables[0].is_reference:
             name = select.source.name
@@ -166,7 +166,7 @@ class FromClause:
             if table.is_reference:
                 raise QueryError(f"{call.function} can't be about reference data: it has no time", call.at)
             alone = self._partitioned(
-                rewrite(call, _resolving(Scope([table.relation.source(table.source, table.described)]))), table
+                Scope([table.relation.source(table.source, table.described)]).resolved(call), table
             )
             if alone not in table.analytics:
                 table.analytics.append(alone)
@@ -212,7 +212,7 @@ class FromClause:
         parts = condition(on, pair, self._scope(place), pair.sources[place])
         left_keys = tuple(compiled(key) for key, _ in parts.keys)
         right_keys = tuple(compiled(key) for _, key in parts.keys)
-        rest = all_of(list(parts.rest))
+        rest = all_of(parts.rest)
         residual = None if rest is None else self._graph.compiler.condition(rest)
         if table.is_reference:
             if parts.bounds:
@@ -285,16 +285,12 @@ def _is_analytic(call: Call) -> bool:
     return kind_of(call.function) == "analytic" or (kind_of(call.function) == "aggregate" and has_limit)
 
 
-def _resolving(scope: Scope) -> Any:
-    return lambda part: scope.resolve(part) if isinstance(part, Column) else None
-
-
-def _refuse_twice(names: Sequence[tuple[str, At]]) -> None:
+def _refuse_twice(sources: Sequence[syntax.Source]) -> None:
     seen: set[str] = set()
-    for name, at in names:
-        if name.lower() in seen:
-            raise QueryError(f"two sources are called {name}: give one another name with AS", at)
-        seen.add(name.lower())
+    for source in sources:
+        if source.alias.lower() in seen:
+            raise QueryError(f"two sources are called {source.alias}: give one another name with AS", source.at)
+        seen.add(source.alias.lower())
 
 
 def _refuse_others(sources: Sequence[syntax.Source]) -> None:

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from ..expressions.user_functions import UserFunctions
 from ..language import syntax
-from ..language.syntax import Column, Expression
 from ..language.tokens import QueryError
-from ..language.tree import rewrite
 from ..language.values import Names
 from ..language.warned import Warned
 from .compiler import Compiler
@@ -124,12 +122,8 @@ class Graph:
     def _input(self, source: syntax.Source) -> int:
         name = self._inputs.setdefault(source.name.lower(), source.name)
         scope = Scope([ScopedSource(source.alias, None)])
-
-        def resolved(expression: Expression) -> Expression:
-            return rewrite(expression, lambda part: scope.resolve(part) if isinstance(part, Column) else None)
-
-        timestamp = None if source.timestamp is None else self.compiler.compile(resolved(source.timestamp))
-        over = tuple(self.compiler.compile(resolved(key)) for key in source.over)
+        timestamp = None if source.timestamp is None else self.compiler.compile(scope.resolved(source.timestamp))
+        over = tuple(map(self.compiler.compile, scope.resolved(source.over)))
         stream = Stream(name, timestamp, over, tuple(self.types.get(name.lower(), {}).values()))
         if stream in self.streams:
             place = self.streams.index(stream)

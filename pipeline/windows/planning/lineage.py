@@ -10,25 +10,8 @@ from ..language import syntax
 from ..language.syntax import Expression
 from ..language.time_units import WINDOW_UNITS
 from ..language.tokens import At, QueryError
-from .nodes import (
-    Analytic,
-    Apply,
-    Compiled,
-    Input,
-    ItemColumn,
-    ItemStar,
-    Join,
-    Metadata,
-    Node,
-    Output,
-    Plan,
-    ReferenceJoin,
-    Resolved,
-    Select,
-    Stream,
-    Union,
-    Window,
-)
+from . import nodes
+from .nodes import Compiled, ItemColumn, ItemStar, Node, Plan, Resolved, Stream
 
 #: The expressions about a node's rows whose value is that of a certain column of the inputs.
 Holders = frozenset[Expression]
@@ -43,25 +26,21 @@ def holders(plan: Plan, of_stream: Callable[[Stream], Holders]) -> list[Holders]
     held: list[Holders] = []
     for node in plan.nodes:
         sources = [held[source] for source in node.sources]
-        held.append(of_stream(plan.streams[node.stream]) if isinstance(node, Input) else _through(node, sources))
+        held.append(of_stream(plan.streams[node.stream]) if isinstance(node, nodes.Input) else _through(node, sources))
     return held
 
 
 def _through(node: Node, sources: Sequence[Holders]) -> Holders:
     match node:
-        case Select(items=None) | Union():
+        case nodes.Select(items=None) | nodes.Union():
             return frozenset.intersection(*sources)
-        case Select(items=items):
+        case nodes.Select(items=items):
             return _selected(items or (), sources[0])
-        case Window(keys=keys):
-            return frozenset(
-                Resolved(("key",), _NOWHERE, (place,), ())
-                for place, key in enumerate(keys)
-                if key.expression in sources[0]
-            )
-        case Metadata() | Analytic() | Apply() | ReferenceJoin():
+        case nodes.Window(keys=keys):
+            return frozenset(_key(place) for place, key in enumerate(keys) if key.expression in sources[0])
+        case nodes.Metadata() | nodes.Analytic() | nodes.Apply() | nodes.ReferenceJoin():
             return _inside(sources[0], 0)
-        case Join():
+        case nodes.Join():
             return _inside(sources[0], 0) | _inside(sources[1], 1)
     return sources[0]
 
@@ -83,7 +62,7 @@ def _selected(items: Sequence[ItemColumn | ItemStar], source: Holders) -> Holder
 
 def _of_star(item: ItemStar, source: Holders, names: Set[str]) -> Holders:
     return frozenset(
-        _column(holder.path)
+        column(holder.path)
         for holder in source
         if item.record is None
         and isinstance(holder, Resolved)
@@ -98,16 +77,21 @@ def _named(name: str, value: Expression, source: Holders) -> Holders:
     given: set[Expression] = set()
     for holder in source:
         if holder == value:
-            given.add(_column((name,)))
+            given.add(column((name,)))
         elif isinstance(holder, Resolved) and isinstance(value, Resolved):
             (place, path), (inner_place, inner) = value.key, holder.key
             if path and place == inner_place and inner[: len(path)] == path:
-                given.add(_column((name, *holder.path[len(path) :])))
+                given.add(column((name, *holder.path[len(path) :])))
     return frozenset(given)
 
 
-def _column(path: tuple[str, ...]) -> Resolved:
+def column(path: tuple[str, ...]) -> Resolved:
+    """Return a column of a plain row."""
     return Resolved(path, _NOWHERE, (), path)
+
+
+def _key(place: int) -> Resolved:
+    return Resolved(("key",), _NOWHERE, (place,), ())
 
 
 def _inside(held: Holders, place: int) -> Holders:
@@ -147,9 +131,9 @@ def _over(stream: Stream, number: int) -> Holders:
 
 def _keeps_apart(node: Node, held: Sequence[Holders]) -> bool:
     match node:
-        case Window(keys=keys, sources=(source,)):
+        case nodes.Window(keys=keys, sources=(source,)):
             return holds(keys, held[source])
-        case Join(left_keys=left, right_keys=right, sources=(a, b)):
+        case nodes.Join(left_keys=left, right_keys=right, sources=(a, b)):
             return any(
                 one.expression in held[a] and other.expression in held[b]
                 for one, other in zip(left, right, strict=True)
@@ -167,11 +151,11 @@ def span(nodes: Sequence[Node]) -> int:
 
 def _span(node: Node) -> int:
     match node:
-        case Window(window=window):
+        case nodes.Window(window=window):
             return _span_of_window(window)
-        case Analytic(calls=calls):
-            return max(_reach(call) for call in calls)
-        case Join(bounds=bounds, lag=lag):
+        case nodes.Analytic(calls=calls):
+            return max(map(_reach, calls))
+        case nodes.Join(bounds=bounds, lag=lag):
             return max(bound.span for bound in bounds) + lag
     return 0
 
@@ -187,15 +171,11 @@ def _span_of_window(window: syntax.Window) -> int:
 
 
 def _reach(call: syntax.Call) -> int:
-    if call.over is not None and call.over.limit is not None:
-        return call.over.limit
-    return _interval(call)
-
-
-def _interval(call: syntax.Call) -> int:
-    """Return the length, in ticks, of ISFIRST(unit, n)'s interval; 0 for another call."""
-    match call.arguments:
-        case (syntax.Unit(name), syntax.Constant(int() as count)):
+    """Return for how long, in ticks, an analytic function looks back: its limit, or ISFIRST(unit, n)'s interval."""
+    match call:
+        case syntax.Call(over=syntax.Over(limit=int() as limit)):
+            return limit
+        case syntax.Call(arguments=(syntax.Unit(name), syntax.Constant(int() as count))):
             return WINDOW_UNITS[name] * count
     return 0
 
@@ -207,14 +187,14 @@ def key_columns(plan: Plan, window: int) -> dict[int, tuple[frozenset[str], ...]
     none.
     """
     node = plan.nodes[window]
-    assert isinstance(node, Window)
-    keys = [frozenset[Expression]({Resolved(("key",), _NOWHERE, (place,), ())}) for place in range(len(node.keys))]
+    assert isinstance(node, nodes.Window)
+    keys = [frozenset[Expression]({_key(place)}) for place in range(len(node.keys))]
     held = {window: keys}
     found: dict[int, tuple[frozenset[str], ...]] = {}
     for place, each in enumerate(plan.nodes):
-        if isinstance(each, Select | Output) and each.sources[0] in held:
+        if isinstance(each, nodes.Select | nodes.Output) and each.sources[0] in held:
             held[place] = [frozenset(_through(each, [key])) for key in held[each.sources[0]]]
-        if isinstance(each, Output) and place in held:
+        if isinstance(each, nodes.Output) and place in held:
             found[place] = tuple(frozenset(_names(key)) for key in held[place])
     return found
 

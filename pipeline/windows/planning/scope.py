@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ..language.syntax import Column
 from ..language.tokens import QueryError
+from ..language.tree import rewrite
 from .nodes import Inside, Resolved, Whole
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,10 @@ class Scope:
         if source.columns is None and [source.alias.lower()] == [name.lower() for name in column.names]:
             kind = Whole
         return kind(column.names, column.at, source.place, path)
+
+    def resolved(self, tree: T) -> T:
+        """Return a tree with its columns resolved. Raises `QueryError`."""
+        return rewrite(tree, lambda part: self.resolve(part) if isinstance(part, Column) else None)
 
 
 def _known(source: ScopedSource, path: tuple[str, ...], column: Column) -> tuple[str, ...]:

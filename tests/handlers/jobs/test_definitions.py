@@ -17,8 +17,8 @@ from pipeline.hub import Event
 from pipeline.hub.description import Description
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.rules import Right, Rules
+from pipeline.names import check_name
 from pipeline.settings import Settings
-from pipeline.windows.jobs.definition import check_name
 from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.job_toml import JobConfig, config_of
@@ -317,6 +317,14 @@ def test_a_job_is_explained_as_the_hubs_have_it_run(client: ServiceClient, regis
         assert ("Stage 2" in explained) is (hub == "events")
 
 
+@pytest.mark.parametrize("mode", ["add", "set", "max", "min"])
+def test_a_job_may_give_its_scores_to_a_board_in_each_way(client: ServiceClient, mode: str) -> None:
+    board = {"from": "PerMinute", "board": "b", "member": "action", "score": "events", "mode": mode}
+    made = client.put("/jobs/j", json=BODY | {"boards": [board]})
+
+    assert (made.status_code, made.json["definition"]["boards"]) == (201, [board])
+
+
 def test_a_folder_s_job_is_shown_and_can_t_be_put(client: ServiceClient, registry: JobRegistry, tmp_path: Path) -> None:
     shutil.copytree(example.JOB, folder := tmp_path / "shipped")
     toml = folder / "job.toml"
@@ -488,8 +496,11 @@ def test_functions_that_are_wrong_change_nothing(client: ServiceClient, function
 @pytest.mark.parametrize(
     ("query", "toml"),
     [
-        pytest.param("SELECT k INTO Out FROM Input", '[[boards]]\nfrom = "Out"\nboard = "b"\nmember = "k"\nscore = "k"\n'
-                     'mode = "min"\n', id="the least score"),
+        pytest.param(
+            "SELECT k INTO Out FROM Input",
+            '[[boards]]\nfrom = "Out"\nboard = "b"\nmember = "k"\nscore = "k"\nmode = "min"\n',
+            id="the least score",
+        ),
         pytest.param("SELECT k INTO Out FROM Input -- " + "x" * 100_000, "", id="a long query"),
         pytest.param("SELECT UDF.f(k) AS k INTO Out FROM Input",
                      f"[functions]\nf = \"function main(x) {{ return x }} //{'x' * 100_000}\"\n", id="a long function"),

@@ -8,7 +8,7 @@ import pytest
 from pipeline.windows.engine.event_times import TimePolicies
 from pipeline.windows.explanation.explain import FORMATS, Explanation, explain, explanation
 from pipeline.windows.jobs.definition import read_definition
-from pipeline.windows.jobs.job_toml import HubInput, JobConfig, ReferenceData, ReferenceInput
+from pipeline.windows.jobs.job_toml import HubInput, JobConfig, Reference, ReferenceInput
 from pipeline.windows.jobs.prepare import prepare
 
 from ..support.example import JOB
@@ -161,7 +161,7 @@ def test_a_step_that_is_merged_gets_panes_and_not_rows() -> None:
 
 def test_time_is_told_with_its_policies() -> None:
     config = JobConfig(
-        {"A": HubInput("events"), "R": ReferenceInput(ReferenceData(file="r.csv"))},
+        {"A": HubInput("events"), "R": ReferenceInput(Reference(file="r.csv"))},
         {},
         policies=TimePolicies(late=None, out_of_order=20_000_000, action="drop"),
     )

@@ -18,10 +18,9 @@ from pipeline.windows.jobs import begin as begin_module
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.outputs import StreamOutput
-from pipeline.windows.jobs.reports import Reports
 
 from ..support.example import enqueued_ms
-from ..support.running_jobs import end, load, stop
+from ..support.running_jobs import end, load, read_status, stop
 
 QUERY = """
 SELECT k, COUNT(*) AS events, MIN(n) AS first INTO Windows FROM Input GROUP BY k, HoppingWindow(minute, 20, 10)
@@ -154,7 +153,7 @@ def test_a_start_now_leaves_out_what_there_was(redis: redis_py.Redis, hubs: Hubs
     job = new_job(toml.replace('"last"', '"now"'))
     while job.step():
         pass
-    status = Reports(redis, "j").read()
+    status = read_status(redis, "j")
     assert status is not None
     assert status.lag == 0
     hubs["events"].append([Event(b'{"k": "a", "n": 13}', "a")])

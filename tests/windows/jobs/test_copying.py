@@ -22,10 +22,9 @@ from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import list_outputs
 from pipeline.windows.jobs.registry import JobExists, JobInUse, JobRegistry, UnknownJob
-from pipeline.windows.jobs.reports import Reports
 
 from ...full import full
-from ..support.running_jobs import rows, run, stop, write_job
+from ..support.running_jobs import read_status, rows, run, stop, write_job
 
 COUNTS = "SELECT n, COUNT(*) AS m INTO Out FROM Input TIMESTAMP BY t GROUP BY n, TumblingWindow(second, 10)"
 
@@ -95,7 +94,7 @@ def test_a_copy_goes_on_with_the_state(
     after = ("2024-05-01T00:00:20.0000000Z", {"n": 1, "m": 6})
     assert rows(redis) == [before, after]
     assert rows(redis, "Out_k") == [after]
-    totals = [Reports(redis, name).read() for name in ("j", "k")]
+    totals = [read_status(redis, name) for name in ("j", "k")]
     assert [each.rows for each in totals if each is not None] == [{"Out": 2}, {"Out_k": 1}]
 
 

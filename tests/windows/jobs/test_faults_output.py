@@ -15,12 +15,11 @@ from pipeline.hub.namespace import Hubs
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.opened import Pacing
-from pipeline.windows.jobs.reports import Reports
 from pipeline.windows.operators import faults as kinds
 
 from ..support.crashes import Crash, Fuse, die
 from ..support.example import enqueued_ms
-from ..support.running_jobs import load, rows, run
+from ..support.running_jobs import load, read_status, rows, run
 
 NewJob = Callable[..., Job]
 
@@ -116,7 +115,7 @@ def test_more_faults_than_fit_a_turn_are_counted_in_one_row(
         by_kind[row["kind"]] += row["count"]
     job.opened.reports._next.clear()
     job.step()
-    status = Reports(redis, "j").read()
+    status = read_status(redis, "j")
     assert status is not None
     assert status.faults == by_kind == {kinds.ROW: 8, kinds.INPUT: 1}
 
@@ -142,7 +141,7 @@ def test_they_go_to_a_hub_and_a_fault_of_their_rows_is_only_counted(
     assert hubs["wrong"].read(0, "0") == []
     job.opened.reports._next.clear()
     job.step()
-    status = Reports(redis, "j").read()
+    status = read_status(redis, "j")
     assert status is not None
     assert status.faults == {kinds.INPUT: 1, kinds.ROW: 1}
     send(hubs, b"y")

@@ -16,7 +16,8 @@ from pipeline.windows.jobs import keys
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.job import Job
-from pipeline.windows.jobs.registry import JobInUse, JobProgress, JobRegistry
+from pipeline.windows.jobs.progress import JobProgress
+from pipeline.windows.jobs.registry import JobInUse, JobRegistry
 from pipeline.windows.jobs.states import State
 
 from ..support.running_jobs import run, write_job

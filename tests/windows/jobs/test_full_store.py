@@ -16,19 +16,19 @@ from pipeline.hub.retention import trim_all
 from pipeline.windows.jobs import keys
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.delivery import Delivery
+from pipeline.windows.jobs.erase import clean
 from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.outputs.hub import HubReceiver
 from pipeline.windows.jobs.outputs.webhook import WebhookReceiver
 from pipeline.windows.jobs.registry import JobRegistry
-from pipeline.windows.jobs.reports import Reports
 from pipeline.windows.jobs.states import State
 
 from ...full import full
 from ...upstream import Answer, ScriptedUpstream
 from ..support.outboxes import delivery_status, numbers, outbox, put
 from ..support.outboxes import run as drain
-from ..support.running_jobs import load, rows, run, write_job
+from ..support.running_jobs import load, read_status, rows, run, write_job
 
 TOML = '[inputs.Input]\nhub = "events"\n'
 MERGED = "SELECT COUNT(*) AS n INTO Out FROM Input GROUP BY TumblingWindow(second, 1)"
@@ -65,7 +65,7 @@ def test_a_job_goes_on_and_its_hub_drops_what_it_has_read(
         run(job)
         job.opened.reports._next.clear()  # as a second later
         job.step()
-        status = Reports(redis, "j").read()
+        status = read_status(redis, "j")
         job.stop()
         again = load(folder, redis, hubs, pacing=Pacing(0.0, 1), beat=0.0)  # as after a restart of its worker
         run(again)
@@ -106,7 +106,7 @@ def test_a_job_whose_rows_go_to_a_board_waits_and_loses_nothing(
     send(hubs, 2, 3)
     with full(redis):
         run(job)
-        waits = Reports(redis, "j").read()
+        waits = read_status(redis, "j")
     for pace in job._paces:
         pace.succeeded()  # as time would
     run(job)
@@ -140,7 +140,7 @@ def test_a_job_is_stopped_started_and_deleted(redis: redis_py.Redis, hubs: Hubs)
         assert registry.progress("j", registry.get("j")).state is State.STOPPED
         registry.start("j")
         registry.delete("j")
-        registry.clean()
+        clean(registry.hubs)
         assert found.jobs() == []
     assert not redis.exists(hubs["events"].keys[0].attached)
 

@@ -212,7 +212,7 @@ def test_each_kind_of_input_and_output(tmp_path: Path) -> None:
             QUERY,
             GOOD.replace('hub = "events"', 'hub = "events"\nformat = "avro"'),
             "[inputs.Input]: Invalid enum value 'avro' - at `$.format`",
-            "inputs.Input",
+            "inputs.Input.format",
             id="an unknown format",
         ),
         pytest.param(

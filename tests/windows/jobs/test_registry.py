@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import redis as redis_py
@@ -17,14 +17,15 @@ from pipeline.hub.namespace import Hubs
 from pipeline.hub.retention import trim
 from pipeline.hub.runtime import runtime
 from pipeline.store import Pipeline
+from pipeline.windows.jobs import erase as erase_module
 from pipeline.windows.jobs import job as job_module
 from pipeline.windows.jobs import keys
-from pipeline.windows.jobs import registry as registry_module
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.finding import JobFinder
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.outputs import OutputTaken, StreamOutput, UnknownOutput, list_outputs
+from pipeline.windows.jobs.record import JobRecord
 from pipeline.windows.jobs.registry import JobExists, JobInUse, JobRegistry, UnknownJob
 from pipeline.windows.jobs.reports import Reports
 from pipeline.windows.jobs.state import Checkpoint
@@ -33,7 +34,7 @@ from pipeline.windows.language.ticks import parse
 
 from ...stack import REPOSITORY
 from ..support.example import JOB
-from ..support.running_jobs import end, stop, write_job
+from ..support.running_jobs import end, read_status, stop, write_job
 
 
 def definition(query: str = "SELECT n INTO Out FROM Input", **document: Any) -> Definition:
@@ -210,19 +211,22 @@ def test_the_progress_of_many_jobs_takes_two_round_trips(
     assert {each.state for each in progress.values()} == {State.RUNNING}
 
 
+T = TypeVar("T")
+
+
 class Overtaken(JobRegistry):
     """Another process changes the job right after its record was read for the first time."""
 
     is_overtaken = False
 
-    def _transact(self, name: str, queue: Callable[[Pipeline, bytes | None], None]) -> None:
-        def overtaken(pipe: Pipeline, data: bytes | None) -> None:
+    def _transact(self, name: str, queue: Callable[[Pipeline, JobRecord | None], T]) -> T:
+        def overtaken(pipe: Pipeline, job: JobRecord | None) -> T:
             if not self.is_overtaken:
                 self.is_overtaken = True
                 JobRegistry(self.redis, self.hubs).put("j", definition("SELECT n + 1 AS n INTO Out FROM Input"))
-            queue(pipe, data)
+            return queue(pipe, job)
 
-        super()._transact(name, overtaken)
+        return super()._transact(name, overtaken)
 
 
 def test_a_job_that_another_process_made_meanwhile_is_not_made_again(redis: redis_py.Redis, hubs: Hubs) -> None:
@@ -328,7 +332,7 @@ def test_a_deleted_job_leaves_its_rows_and_nothing_else(
     registry.delete("j")
     stop(job)  # as a worker does when it finds out: it saves its state
 
-    monkeypatch.setattr(registry_module, "SETTLE_MS", 0)
+    monkeypatch.setattr(erase_module, "SETTLE_MS", 0)
     assert find() == []
     assert rows(registry) == [b'{"key":null,"n":1}']
     assert attached(hubs) == set()
@@ -361,7 +365,7 @@ def test_a_job_is_purged_again_when_no_worker_can_have_it(
     registry.delete("j")
     job.step()  # it was just about to begin
     assert attached(hubs) == {"job:j"}
-    monkeypatch.setattr(registry_module, "SETTLE_MS", 0)
+    monkeypatch.setattr(erase_module, "SETTLE_MS", 0)
     find()
     assert attached(hubs) == {"job:j"}  # a worker may still run it
     end(job)
@@ -400,7 +404,7 @@ def test_a_job_that_can_t_begin_has_failed_until_it_can(registry: JobRegistry, h
     registry.put("j", definition(inputs={"Input": {"hub": "others"}}))
     hubs.delete("others")
     assert find() == []
-    status = Reports(registry.redis, "j").read()
+    status = read_status(registry.redis, "j")
     assert status is not None
     assert "there is no hub 'others'" in status.error.message
     assert state(registry) is State.FAILED

@@ -21,7 +21,7 @@ from pipeline.windows.jobs.job_toml import InvalidJob
 from pipeline.windows.jobs.keys import MERGE
 from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.outputs import StreamOutput
-from pipeline.windows.jobs.reports import PERIOD, JobStatus, Reports
+from pipeline.windows.jobs.reports import PERIOD, JobStatus
 from pipeline.windows.jobs.state import state_sizes
 from pipeline.windows.language.ticks import TICKS_PER_MINUTE, isoformat, parse
 from pipeline.windows.operators.faults import (
@@ -39,7 +39,7 @@ from pipeline.windows.operators.faults import (
 
 from ..support.crashes import die
 from ..support.example import at, enqueued_ms
-from ..support.running_jobs import closed, end, load, rows, run, write_job
+from ..support.running_jobs import closed, end, load, read_status, rows, run, write_job
 
 NewJob = Callable[..., Job]
 EVENTS = '[inputs.Input]\nhub = "events"\n'
@@ -75,7 +75,7 @@ def status(job: Job) -> JobStatus:
     """Return the status that the tasks will have reported within a second."""
     job.opened.reports._next.clear()
     job.step()
-    found = Reports(job.opened.client, job.name).read()
+    found = read_status(job.opened.client, job.name)
     assert found is not None
     return found
 
@@ -216,10 +216,10 @@ def test_what_a_job_says_of_itself(redis: redis_py.Redis, hubs: Hubs, new_job: N
         send(hubs, "10:01", n % 2, k="a", n=n)
     hubs["events"].append([Event(b"no JSON")], partition=1, enqueued_ms=enqueued_ms("10:02"))
     job = new_job(COUNTS.format(""))
-    assert Reports(redis, "j").read() is None
+    assert read_status(redis, "j") is None
     job.step()
     hubs["events"].append([Event(b"{}")] * 3, partition=0)
-    first = Reports(redis, "j").read()
+    first = read_status(redis, "j")
 
     assert first is not None
     assert (first.job, first.lag, first.error) == ("j", 3, None)

@@ -13,13 +13,12 @@ import redis as redis_py
 from pipeline.hub import Event
 from pipeline.hub.event_line import line_of
 from pipeline.hub.namespace import Hubs
-from pipeline.windows.jobs.reports import Reports
 from pipeline.windows.language.values import to_json
 from pipeline.windows.local.files import EventFile
 from pipeline.windows.local.run import LocalJob
 from pipeline.windows.local.run import run as run_locally
 
-from ..support.running_jobs import load, rows, run, write_job
+from ..support.running_jobs import load, read_status, rows, run, write_job
 
 OF_EVENT = ", ".join(
     f"GetMetadataPropertyValue(Input, '{name}') AS v{place}"
@@ -85,6 +84,6 @@ def test_a_run_over_an_export_gives_what_the_job_gives_over_the_hub(
     assert given == expected
     assert len({row["id"] for row in given}) == len(given) > 0
     assert {type(row["n"]) for row in given if row["n"] is not None} == {int if types or not toml else str}
-    status = Reports(redis, "j").read()
+    status = read_status(redis, "j")
     assert status is not None
     assert status.faults == summary.faults.counts

@@ -14,7 +14,6 @@ from pipeline.hub import Event
 from pipeline.hub.namespace import Hubs
 from pipeline.windows.engine.engine import OutputRow
 from pipeline.windows.jobs.job_toml import InvalidJob
-from pipeline.windows.jobs.reports import Reports
 from pipeline.windows.language.ticks import from_unix_ms, isoformat, parse, to_unix_ms
 from pipeline.windows.language.values import to_json
 from pipeline.windows.local import run as local
@@ -286,7 +285,7 @@ def test_a_replay_of_what_a_job_archived_gives_the_jobs_rows(redis: redis_py.Red
     ends = [isoformat(row.time) for row in counted]
     assert len(counted) > 10
     assert list(zip(ends, columns(counted), strict=True)) == jobs.rows(redis, "Counts")
-    status = Reports(redis, folder.name).read()
+    status = jobs.read_status(redis, folder.name)
     assert status is not None
     assert status.faults == summary.faults.counts
     assert status.faults.keys() == {LATE_ADJUSTED, DISORDER_ADJUSTED}

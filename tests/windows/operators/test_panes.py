@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from pipeline.windows.language.syntax import Sliding, Snapshot
 from pipeline.windows.language.values import Datetime
 from pipeline.windows.operators.faults import ROW
+from pipeline.windows.operators.panes import Panes
 from pipeline.windows.operators.slices import Slices
+from pipeline.windows.operators.totals import AT_ONCE
 from pipeline.windows.operators.windowing import can_be_partial
 
 from ..support.operations import (
@@ -166,6 +168,34 @@ def test_a_batch_with_rows_of_no_use_leaves_out_just_those() -> None:
 
     assert sum(count for _, _, count, *_ in results(windows.advance(40))) == 2 * (1_000 - len(bad))
     assert faults == {ROW: len(bad)}
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 90), st.sampled_from("abc")), min_size=1), st.integers(1, 9), st.integers(1, 9)
+)
+def test_batches_are_the_rows_of_all_windows_in_their_order(
+    fed: list[tuple[int, str]], duration: int, hop: int
+) -> None:
+    one, other = (operator(hopping(duration, hop), COUNT, MAX, FIRST) for _ in range(2))
+    assert isinstance(one, Panes)
+    for windows in (one, other):
+        windows.feed(0, rows(*[(time, {"k": key, "v": time % 7, "t": time}) for time, key in fed]))
+
+    given = list(one.batches(200))
+    assert [row for batch in given for row in batch] == list(other.advance(200))
+    for batch in given:
+        assert batch.columns == list(zip(*batch.values, strict=True)) == [row.columns for row in batch]
+        assert (batch.times, batch.arrivals) == ([row.time for row in batch], [row.arrival for row in batch])
+        assert (batch[0], batch[1:]) == (next(iter(batch)), list(batch)[1:])
+
+
+def test_small_windows_are_put_together_and_large_ones_are_cut() -> None:
+    windows = operator(hopping(1, 1), COUNT)
+    small = [(time, {"k": key}) for time in range(1, 21) for key in "ab"]
+    windows.feed(0, rows(*small, *[(30, {"k": f"{key:04}"}) for key in range(AT_ONCE + 10)]))
+
+    assert isinstance(windows, Panes)
+    assert [len(batch) for batch in windows.batches(40)] == [40, AT_ONCE, 10]
 
 
 @given(st.data(), st.integers(1, 20), st.integers(1, 20))

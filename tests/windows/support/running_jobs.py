@@ -13,6 +13,7 @@ from pipeline.hub.namespace import Hubs
 from pipeline.windows.jobs.definition import read_definition
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.outputs import StreamOutput
+from pipeline.windows.jobs.reports import JobStatus, lags_of, queue_status, status_of
 from pipeline.windows.jobs.task import StageTask
 from pipeline.windows.language.ticks import BEGINNING
 
@@ -58,3 +59,12 @@ def rows(redis: redis_py.Redis, name: str = "Out") -> list[tuple[str | None, dic
     """Return each row with the end of its window."""
     entries = StreamOutput(redis, name).read(limit=1000)
     return [(entry.window_end, msgspec.json.decode(entry.row)) for entry in entries]
+
+
+def read_status(client: redis_py.Redis, job: str) -> JobStatus | None:
+    with client.pipeline(transaction=False) as pipe:
+        queue_status(pipe, job)
+        status = status_of(job, iter(pipe.execute()))
+    if status is None:
+        return None
+    return msgspec.structs.replace(status, lag=lags_of(client, {job: status})[job])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from ....boards import Boards
 from ....boards.board import Board
@@ -15,6 +15,7 @@ from ....store import Pipeline, ResponseError
 from ...engine.engine import OutputRow
 from ...language.values import lookup
 from ...operators.faults import BOARD, BOARD_NULL, Faults
+from ..job_toml import Mode
 from .sink import Sink
 
 
@@ -31,9 +32,7 @@ class BoardOutput(Sink):
     the board refuses, since it never rounds a score. Each of them is a fault that is counted.
     """
 
-    def __init__(
-        self, boards: Boards, board: str, member: str, score: str, mode: Literal["add", "set", "max", "min"]
-    ) -> None:
+    def __init__(self, boards: Boards, board: str, member: str, score: str, mode: Mode) -> None:
         """Raises `InvalidValue` if `board` is not a valid name of a board."""
         boards[board]
         self.boards = boards

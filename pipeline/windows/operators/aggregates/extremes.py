@@ -62,19 +62,18 @@ class Minimum(Maximum):
 
 #: Types whose values are compared as they are.
 _AS_THEY_ARE = frozenset({type(None), int, bool, Datetime})
+_FLOATS = frozenset({type(None), float})
 
 
 def _comparable(of: Computed) -> Computed:
     def many(rows: Sequence[Row]) -> list[Any]:
         values = of.many(rows)
-        return (
-            values
-            if _AS_THEY_ARE.issuperset(map(type, values))
-            else [
-                value if value is None else value + 0.0 if type(value) is float and value == value else _item(value)
-                for value in values
-            ]
-        )
+        kinds = set(map(type, values))
+        if kinds <= _AS_THEY_ARE:
+            return values
+        if kinds <= _FLOATS:  # `or` makes 0.0 of -0.0
+            return [value if value is None else value or 0.0 if value == value else real(value) for value in values]
+        return list(map(_item, values))
 
     return Computed(lambda row: _item(of.evaluate(row)), many)
 
