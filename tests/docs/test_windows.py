@@ -17,9 +17,17 @@ from click.testing import CliRunner
 
 from handlers import create_app
 from pipeline.asaproj.differences import DIFFERENCES
+from pipeline.javascript.functions import MEMORY, SECONDS
+from pipeline.reference.tables import VERSIONS
 from pipeline.settings import Settings
+from pipeline.windows.expressions.limits import LONGEST_TEXT
 from pipeline.windows.jobs.job_toml import config_of
+from pipeline.windows.jobs.outputs.outbox import MOST_WAITING
 from pipeline.windows.language.parser import parse
+from pipeline.windows.language.time_units import LONGEST, TICKS_PER_DAY
+from pipeline.windows.language.values import DEEPEST
+from pipeline.windows.operators.elements import MOST as MOST_ELEMENTS
+from pipeline.windows.operators.faults import MOST_EXAMPLES, MOST_NEW
 from wz.cli import main
 
 from ..client import validated
@@ -101,6 +109,22 @@ def test_what_export_says_of_a_query_is_a_row_of_the_table_of_differences() -> N
     page = PAGE.read_text()
     for row in DIFFERENCES:
         assert f"\n| {row.construct} | {row.ours} | {row.azure} | " in page
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    _, limits = PAGE.read_text().split("\n## Limits\n")
+
+    for row in (
+        f"the bounds of a join | {LONGEST // TICKS_PER_DAY} days, as in Azure |",
+        f"| 64 bits; {DEEPEST} levels |",
+        f"| A text that a function makes | {LONGEST_TEXT:,} characters |",
+        f"| Rows that APPLY makes of an event | {MOST_ELEMENTS:,} |",
+        f"| {SECONDS} s of the processor, {MEMORY // 2**20} MB |",
+        f"| {MOST_EXAMPLES} of a kind; {MOST_NEW:,} a turn |",
+        f"| Versions of a table | {VERSIONS} |",
+        f"| Rows that wait for a receiver | {MOST_WAITING:,} |",
+    ):
+        assert row in limits
 
 
 def test_the_drawing_of_the_example_has_its_rows() -> None:
