@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from ..windows.expressions.user_functions import UDF
-from ..windows.language.syntax import Binary, Call, Cast, Hopping, Join, Query, Select, Session, Step
+from ..windows.language.syntax import Binary, Call, Cast, Hopping, Join, Query, Select, Session
 from ..windows.language.time_units import TICKS_PER_DAY
 from ..windows.language.tree import walk
 
@@ -26,7 +26,7 @@ def _compares(part: Any) -> bool:
 
 
 class Difference(NamedTuple):
-    """A row of the table: a construct, what becomes of it here, what Microsoft's reference says, and where it is met."""
+    """A row of the table: a construct, what it means here, what Microsoft's reference says, and where it is met."""
 
     construct: str
     ours: str
@@ -76,7 +76,8 @@ DIFFERENCES = (
     ),
     Difference(
         "A session at its maximum",
-        "cut at multiples of the maximum; an event exactly at the end is still in it; the session goes on in a new window",
+        "cut at multiples of the maximum; an event exactly at the end is still in it; the session goes on in a new "
+        "window",
         "the same formula; its example contradicts it",
         lambda part: isinstance(part, Session),
     ),
@@ -113,7 +114,8 @@ DIFFERENCES = (
     ),
     Difference(
         "JavaScript functions",
-        "ES2023; a bigint beyond 2^53, the clock and chance are errors, and so is 0.1 s of processor time; an error leaves the row out; a bit is a Boolean",
+        "ES2023; a bigint beyond 2^53, the clock and chance are errors, and so is 0.1 s of processor time; an error "
+        "leaves the row out; a bit is a Boolean",
         "ES5.1; an error stops the job",
         lambda part: isinstance(part, Call) and part.function.startswith(UDF),
     ),

@@ -21,7 +21,7 @@ from ..windows.local.files import find_file
 from ..windows.planning.topology import topology
 from .differences import differences
 from .folder import new_folder
-from .forms import FUNCTION, INPUT, JOB, JOB_CONFIG, MOCK, OUTPUT, PROJECT
+from .forms import FUNCTION, INPUT, JOB, JOB_CONFIG, MOCK, OUTPUT, PROJECT, check_file_names
 
 #: The most streaming units that a job can have, by the page on JobConfig.json and that on streaming units.
 _MOST_UNITS = 66
@@ -37,6 +37,8 @@ def export_project(folder: Path, to: Path, partitions: int = 1) -> tuple[list[st
     """
     definition = read_definition(folder)
     prepared = prepare(definition, folder)
+    plan = prepared.plan
+    check_file_names(to, (*plan.inputs, *plan.references, *plan.outputs, *prepared.config.functions))
     with new_folder(to) as made:
         export = _Export(folder, made, prepared, to.name)
         export.write(partitions)

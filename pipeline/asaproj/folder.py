@@ -13,7 +13,7 @@ from typing import Any
 
 from ..windows.jobs.definition import FUNCTIONS
 from ..windows.language.values import to_json
-from .forms import InvalidProject
+from .forms import InvalidProject, check_file_names
 from .project import Project
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -26,6 +26,7 @@ def write_folder(project: Project, to: Path) -> None:
     rows that the project gives.
     """
     document = {**project.document, "inputs": dict(project.document["inputs"])}
+    check_file_names(to, (*project.data, *document[FUNCTIONS]))
     with new_folder(to) as folder:
         for name, path in project.data.items():
             table = dict(document["inputs"][name])

@@ -8,7 +8,7 @@ AndreasHassing/ASAVsCodeReferenceDataIssueRepro, JoaoGama-dev/EventHubAsaCaminho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,23 @@ def read_text(path: Path) -> str:
         raise InvalidProject(path, f"can't be read: {getattr(exc, 'strerror', None) or exc}") from exc
 
 
-def at(folder: Path, written: str) -> Path:
-    """Return the path that a file in `folder` names. The tools write it with / or with Windows' separator."""
-    return folder / written.replace("\\", "/")
+def at(project: Path, folder: Path, written: str) -> Path:
+    """Return the path that a file in `folder` names. The tools write it with / or with Windows' separator.
+
+    Raises `InvalidProject` if it leads out of the project's folder, also by a link: a project is often somebody else's.
+    """
+    path = folder / written.replace("\\", "/")
+    try:
+        is_inside = path.resolve().is_relative_to(project.resolve())
+    except (OSError, RuntimeError, ValueError) as exc:  # a link in a circle, a NUL
+        raise InvalidProject(project / PROJECT, f"the path {written!r} can't be read: {exc}") from exc
+    if not is_inside:
+        raise InvalidProject(project / PROJECT, f"{written!r} is outside of the project's folder: copy it there")
+    return path
+
+
+def check_file_names(to: Path, names: Iterable[str]) -> None:
+    """Raise `InvalidProject` if one of the names, which a query may choose as it likes, can't be that of a file."""
+    for name in names:
+        if set(name) & {"/", "\\", "\0"}:
+            raise InvalidProject(to, f"{name!r} can't be the name of a file there: give it another name in the query")

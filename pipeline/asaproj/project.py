@@ -76,7 +76,7 @@ def read_project(path: Path) -> Project:
     """Read the project of an asaproj.json. Raises `InvalidProject`."""
     project = Project(path.parent)
     main = Form(path, PROJECT)
-    project.query_path = at(path.parent, main.text("startFile"))
+    project.query_path = at(path.parent, path.parent, main.text("startFile"))
     project.query = read_text(project.query_path)
     project.name = main.text("name", default=project.query_path.stem)
     forms = list(_forms(project, main))
@@ -138,7 +138,7 @@ def _forms(project: Project, main: Form) -> Iterator[Form]:
             raise InvalidProject(main.path, "each of configurations needs filePath and subType")
         kind = FUNCTION if kind == OLD_FUNCTION else kind
         if kind in (JOB, INPUT, MOCK, OUTPUT, FUNCTION):
-            yield Form(at(project.folder, written), kind)
+            yield Form(at(project.folder, project.folder, written), kind)
         else:
             project.warn(main, kind, f"{written} is not used: there is no such thing here")
     for key in main.unknown():
@@ -195,7 +195,7 @@ def _inputs(project: Project, forms: list[Form], names: _Names) -> None:
             project.warn(form, "InputAlias", f"{written} {why}: this one is not used")
             continue
         _serialization(project, form)
-        path = at(form.path.parent, form.text("FilePath"))
+        path = at(project.folder, form.path.parent, form.text("FilePath"))
         if not path.is_file():
             raise InvalidProject(form.path, f"FilePath: there is no file {path}")
         project.data[name] = path

@@ -14,6 +14,7 @@ from pipeline.asaproj.forms import InvalidProject
 from pipeline.asaproj.project import read_project
 from pipeline.commands.job import job
 
+from ..windows.support.running_jobs import write_job
 from .projects import EVENT_HUB, FILES, JOB_CONFIG, OUTPUT, ROWS, changed, local, write_project
 
 pytest.importorskip("quickjs", reason="the extra is not installed: pip install '.[javascript]'")
@@ -243,3 +244,28 @@ def test_a_query_that_is_wrong_names_its_own_file_and_shows_the_line(tmp_path: P
 
         assert f"Error: {tmp_path / 'Counts.asaql'}: 1:8: " in result.stderr
         assert result.stderr.splitlines()[-2:] == [f"  {query}", "         ^"]
+
+
+@pytest.mark.parametrize("written", ["../../secret.json", "..\\..\\secret.json", "/etc/hostname", "link.json", "a\0b"])
+def test_what_is_outside_of_a_project_is_not_read(tmp_path: Path, written: str) -> None:
+    path = write_project(tmp_path / "project", changed("Inputs/Local_Input.json", "InputMock", FilePath=written))
+    (tmp_path / "secret.json").write_text("{}")
+    (path.parent / "Inputs" / "link.json").symlink_to(tmp_path / "secret.json")
+
+    with pytest.raises(InvalidProject, match=r"outside of the project's folder|can't be read"):
+        read_project(path)
+    with pytest.raises(InvalidProject, match=r"outside of the project's folder|can't be read"):
+        read_project(write_project(tmp_path / "other", startFile=written.replace("link.json", "/link.json")))
+
+
+def test_a_name_in_a_query_leads_nowhere_else(tmp_path: Path) -> None:
+    query = "SELECT * INTO Out FROM [../../Input]"
+    files = changed("Inputs/Local_Input.json", "InputMock", InputAlias="../../Input")
+    result = wz_job("import", write_project(tmp_path / "project", files, query), "--to", tmp_path / "made" / "job")
+    assert "'../../Input' can't be the name of a file there" in result.stderr
+    assert (result.exit_code, [path.name for path in tmp_path.iterdir()]) == (1, ["project"])
+
+    folder = write_job(tmp_path / "job", query, '[inputs."../../Input"]\nhub = "events"\n')
+    result = wz_job("export", folder, "--to", tmp_path / "made" / "exported")
+    assert "'../../Input' can't be the name of a file there" in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["job", "project"]

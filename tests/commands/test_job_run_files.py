@@ -143,7 +143,7 @@ def test_a_name_that_tells_another_format_is_refused(tmp_path: Path, name: str) 
 @pytest.mark.parametrize("output", ["rows.ndjson", "rows.ndjson.gz", "rows.parquet", "/dev/full", "-"])
 def test_a_disk_that_is_full_is_one_line_and_leaves_nothing_half(tmp_path: Path, output: str) -> None:
     events = tmp_path / "i.ndjson"
-    events.write_text("".join(f'{{"t": "2024-05-01T10:00:10Z", "n": {n}}}\n' for n in range(20_000)))
+    events.write_text("".join(f'{{"t": "2024-05-01T10:00:10Z", "n": {n}}}\n' for n in range(2_000)))
     made = folder(tmp_path, "SELECT * INTO o FROM i TIMESTAMP BY t")
     if output.startswith("rows"):
         (tmp_path / output).write_text("as it was")
@@ -156,7 +156,7 @@ def test_a_disk_that_is_full_is_one_line_and_leaves_nothing_half(tmp_path: Path,
             text=True,
             cwd=REPOSITORY,
             env={"PATH": "", "PYTHONDONTWRITEBYTECODE": "1"},
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, 2_000)),
             check=False,
         )
 

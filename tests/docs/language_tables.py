@@ -12,12 +12,11 @@ from pipeline.windows.operators.faults import KINDS
 
 def function_table() -> str:
     families: dict[str, list[Function]] = defaultdict(list)
-    for function in dict.fromkeys(FUNCTIONS.values()):
+    order = dict.fromkeys(function.family for function in FUNCTIONS.values() if function.family)
+    for function in sorted(dict.fromkeys(FUNCTIONS.values()), key=lambda function: function.name.casefold()):
         if function.family:
             families[function.family].append(function)
-    for family in ("Text", "Numbers", "Times", "Records, any"):  # long ones, in which readers look for a name
-        families[family].sort(key=lambda function: function.name.casefold())
-    rows = {family: ", ".join(map(_written, functions)) for family, functions in families.items()}
+    rows = {family: ", ".join(map(_written, families[family])) for family in order}
     moving = ", ".join(function.name for function in families["Aggregates"] if function.moving)
     rows["Analytic"] += f"; with `OVER (PARTITION BY k LIMIT DURATION(minute, 5) WHEN condition)` {moving}"
     units = (f"{unit.name} ({', '.join(unit.abbreviations)})" for unit in TIME_UNITS.values())

@@ -135,7 +135,7 @@ def test_a_scalar_function_that_is_added_works_is_suggested_and_documented() -> 
         planned("SELECT Dubled(v) AS n FROM Input")
 
     rows = dict(line.strip("| ").split(" | ", 1) for line in function_table().splitlines()[2:])
-    assert rows["Numbers"].endswith("SQUARE, Doubled")
+    assert "CEILING, Doubled, EXP" in rows["Numbers"]
 
 
 @pytest.mark.parametrize("name", ["CONCAT", "DATEADD", "CAST", "LAG", "SUM", "System.Timestamp"])

@@ -33,7 +33,7 @@ def copy_job(registry: JobRegistry, name: str, new: str, definition: Definition 
     """
     record, path = registry.get(name), Path(new) / "job.toml"
     if registry.redis.hexists(keys.JOBS, new):
-        raise _known(new)
+        raise _taken(new)
     if is_run(registry.redis, new):
         raise JobInUse(f"a worker still has the job {new!r}, which was deleted: try again in a few seconds")
     if not record.tasks:
@@ -51,7 +51,7 @@ def copy_job(registry: JobRegistry, name: str, new: str, definition: Definition 
     its = msgspec.structs.replace(its, tasks=sorted({*record.tasks, *its.tasks}), restart=record.restart)
     claim = msgspec.json.encode(msgspec.structs.replace(its, stopped=its.updated))
     if not while_full.write(registry.redis, "HSETNX", keys.JOBS, new, claim):
-        raise _known(new)
+        raise _taken(new)
     try:
         _copy(registry.redis, name, new, its.tasks)
         registry.redis.hset(keys.JOBS, new, msgspec.json.encode(its))
@@ -81,7 +81,7 @@ def _copy(client: Redis, name: str, new: str, tasks: Sequence[str]) -> None:
             client.hdel(checkpoint.key, *counts)
 
 
-def _known(new: str) -> JobExists:
+def _taken(new: str) -> JobExists:
     return JobExists(f"there is already a job {new!r}: use another name")
 
 

@@ -6,9 +6,10 @@ sees those that arrived before it.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import Any, Protocol
 
@@ -180,7 +181,7 @@ class Moving:
         self._aggregate = aggregate
         self._sides = SideBySide([aggregate])
         self._limit = limit
-        self._by_key: dict[Hashable, Rollup] = {}
+        self._by_key: defaultdict[Hashable, Rollup] = defaultdict(partial(Rollup, self._sides))
         self._entries: deque[tuple[int, Hashable, list[Any]]] = deque()  # of all keys, oldest first
         self._changelog = Changelog(name, until=itemgetter(0))
 
@@ -199,10 +200,7 @@ class Moving:
 
     def _push(self, entry: tuple[int, Hashable, list[Any]]) -> None:
         _, key, partials = entry
-        rollup = self._by_key.get(key)
-        if rollup is None:
-            rollup = self._by_key[key] = Rollup(self._sides)
-        rollup.push(partials)
+        self._by_key[key].push(partials)
         self._entries.append(entry)
 
     def expire(self, to: int) -> None:

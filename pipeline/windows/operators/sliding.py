@@ -6,8 +6,9 @@ Several changes of a group at one instant give one row. A group with no rows lef
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from operator import attrgetter, itemgetter
 
@@ -50,7 +51,7 @@ class SlidingWindows:
         self._waiting = Ordered()  # of rows with (key, items)
         self._entries: deque[Entry] = deque()  # in the order in which they leave
         self._changelog = Changelog("live", until=itemgetter(0))
-        self._groups: dict[Key, Rollup] = {}
+        self._groups: defaultdict[Key, Rollup] = defaultdict(partial(Rollup, self._sides))
 
     def feed(self, port: int, rows: Sequence[Row]) -> None:
         taken = []
@@ -115,9 +116,7 @@ class SlidingWindows:
     def _enter(self, entry: Entry) -> None:
         _, key, partials = entry
         self._entries.append(entry)
-        if (rollup := self._groups.get(key)) is None:
-            rollup = self._groups[key] = Rollup(self._sides)
-        rollup.push(partials)
+        self._groups[key].push(partials)
 
     def _pop(self, time: int) -> set[Key]:
         """Remove the entries that leave at `time`; return their groups."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
@@ -11,9 +12,10 @@ from ..expressions.user_functions import UserFunctions
 from ..functions import FUNCTIONS, METADATA, TIMESTAMP, WINDOW, kind_of
 from ..language.syntax import Call, Column, Expression, Star
 from ..language.tokens import QueryError
+from ..language.tree import rewrite
 from ..language.values import Datetime, Names
 from ..row import Evaluate, EvaluateMany, Row, batch_of, computed, part_at, value_at
-from .nodes import Compiled, Inside, Moment, Picked, Resolved, Whole
+from .nodes import Compiled, Inside, ItemColumn, Moment, Picked, Resolved, Select, Whole
 
 
 class Compiler:
@@ -32,6 +34,16 @@ class Compiler:
         """Return a condition with the function that tests it. Raises `QueryError`, also if it is not a condition."""
         test = self.test(expression)
         return Compiled(test, computed(test).many, expression)
+
+    def rewritten(self, select: Select, change: Callable[[Any], Any]) -> Select:
+        """Return a SELECT without stars whose expressions are changed as `tree.rewrite` does."""
+        where = select.where and self.condition(rewrite(select.where.expression, change))
+        items = tuple(
+            ItemColumn(item.name, self.compile(rewrite(item.value.expression, change)))
+            for item in select.items or ()
+            if isinstance(item, ItemColumn)
+        )
+        return replace(select, where=where, items=None if select.items is None else items)
 
     def evaluate(self, expression: Expression) -> Evaluate:
         """Return the function that computes a resolved expression. Raises `QueryError`."""

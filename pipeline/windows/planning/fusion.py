@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..language.syntax import Expression
-from ..language.tree import rewrite
 from .compiler import Compiler
 from .nodes import Inside, ItemColumn, Node, Resolved, Select
 
@@ -44,21 +41,9 @@ def _can_follow(first: Select, second: Select) -> bool:
 
 def _fused(first: Select, second: Select, compiler: Compiler) -> Select:
     values = {item.name.lower(): item.value.expression for item in first.items or () if isinstance(item, ItemColumn)}
-    where = first.where
-    if second.where is not None:
-        where = compiler.condition(_in_terms_of(values, second.where.expression))
-    items = first.items if second.items is None else tuple(_item(item, values, compiler) for item in second.items)
-    return replace(second, sources=first.sources, where=where, items=items)
-
-
-def _item(item: Any, values: Mapping[str, Expression], compiler: Compiler) -> ItemColumn:
-    return ItemColumn(item.name, compiler.compile(_in_terms_of(values, item.value.expression)))
-
-
-def _in_terms_of(values: Mapping[str, Expression], expression: Expression) -> Expression:
-    """Return an expression about the columns of the first SELECT as one about the columns of its source."""
 
     def change(part: Any) -> Any:
+        """Return a column of the first SELECT as one of its source."""
         if not isinstance(part, Resolved):
             return None
         first, *rest = part.path
@@ -69,4 +54,6 @@ def _in_terms_of(values: Mapping[str, Expression], expression: Expression) -> Ex
         kind = type(value) if value.path else Inside
         return kind(part.names, part.at, value.place, (*value.path, *rest))
 
-    return rewrite(expression, change)
+    made = compiler.rewritten(second, change)
+    items = first.items if made.items is None else made.items
+    return replace(made, sources=first.sources, where=made.where or first.where, items=items)

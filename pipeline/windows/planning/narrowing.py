@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..language.tree import rewrite, walk
+from ..language.tree import walk
 from ..operators.aggregates import TopOne
 from ..row import Computed, Row, batch_of
 from .compiler import Compiler
@@ -59,11 +59,7 @@ def _narrow(nodes: list[Any], windows: Sequence[int], readers: Sequence[int], nu
         aggregates[number] = TopOne(aggregates[number].order, _values(names))
         nodes[each] = replace(nodes[each], aggregates=tuple(aggregates))
     for each in readers:
-        where = nodes[each].where
-        where = where and compiler.condition(rewrite(where.expression, change))
-        pairs = [(item.name, rewrite(item.value.expression, change)) for item in nodes[each].items]
-        items = tuple(ItemColumn(name, compiler.compile(expression)) for name, expression in pairs)
-        nodes[each] = replace(nodes[each], where=where, items=items)
+        nodes[each] = compiler.rewritten(nodes[each], change)
 
 
 def _columns(node: Select) -> Iterator[Resolved]:

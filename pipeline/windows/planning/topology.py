@@ -122,10 +122,8 @@ class _Known:
         if all(self._counts.get(name.lower()) == 1 for name in self._inputs(node)):
             return True
         match node:
-            case Window(window=Session(), mode="whole", session_keys=keys, sources=(source,)):
-                return any(holds(keys, held[source]) for held in self._kinds)
-            case Window(mode="whole", keys=keys, sources=(source,)):
-                return any(holds(keys, held[source]) for held in self._kinds)
+            case Window(mode="whole", sources=(source,)):
+                return any(holds(_keys(node), held[source]) for held in self._kinds)
             case Window(mode=mode):
                 return mode == "partial"
             case Analytic(calls=calls, sources=(source,)):
@@ -150,40 +148,33 @@ class _Known:
             else f"it is not known by what {name} is partitioned"
             for name in inputs
         ]
-        return f"{self._what(node)}, and {', '.join(facts)}. {self._remedy(node, inputs)}"
+        what, change = self._what(
+            node, " or ".join([*dict.fromkeys(filter(None, map(self._key, inputs))), PARTITION_ID])
+        )
+        remedy = f"To run it once for each partition, {change}, if that is what is meant"
+        if (column := _first_column(node)) is not None:
+            settings = ", ".join(f'[inputs.{name}] partition_key = "{column}"' for name in inputs)
+            remedy += f"; or send events with {column} as their partition key, and say so in job.toml: {settings}"
+        return f"{what}, and {', '.join(facts)}. {remedy}"
 
     def _key(self, name: str) -> str | None:
         return self._keys.get(name.lower())
 
-    def _what(self, node: Node) -> str:
+    def _what(self, node: Node, columns: str) -> tuple[str, str]:
+        """Return what the node does with rows of all partitions, and what to do to the query, which has `columns`."""
+        equate = "in the ON, equate the columns that the two are partitioned by"
         match node:
             case Window(window=Session(), session_keys=keys):
-                return f"a session goes over all events{_of_each(keys)}"
+                change = f"add {columns} to SessionWindow(...) OVER (PARTITION BY ...)"
+                return f"a session goes over all events{_of_each(keys)}", change
             case Window(keys=keys):
-                return f"the groups are made of all events{_of_each(keys)}"
+                return f"the groups are made of all events{_of_each(keys)}", f"add {columns} to the GROUP BY"
             case Analytic(calls=calls):
-                return f"{' and '.join(dict.fromkeys(call.function for call in calls))} looks at the events before"
+                functions = " and ".join(dict.fromkeys(call.function for call in calls))
+                return f"{functions} looks at the events before", f"add {columns} to OVER (PARTITION BY ...)"
             case Join(left_keys=keys):
-                return f"rows are joined that have {_listed(keys) or 'no column'} in common"
-        return "rows of all partitions are needed"
-
-    def _remedy(self, node: Node, inputs: Sequence[str]) -> str:
-        keys = " or ".join([*dict.fromkeys(key for name in inputs if (key := self._key(name))), PARTITION_ID])
-        match node:
-            case Window(window=Session()):
-                change = f"add {keys} to SessionWindow(...) OVER (PARTITION BY ...)"
-            case Window():
-                change = f"add {keys} to the GROUP BY"
-            case Analytic():
-                change = f"add {keys} to OVER (PARTITION BY ...)"
-            case _:
-                change = "in the ON, equate the columns that the two are partitioned by"
-        remedy = f"To run it once for each partition, {change}, if that is what is meant"
-        column = _first_column(node)
-        if column is not None:
-            settings = ", ".join(f'[inputs.{name}] partition_key = "{column}"' for name in inputs)
-            remedy += f"; or send events with {column} as their partition key, and say so in job.toml: {settings}"
-        return remedy
+                return f"rows are joined that have {_listed(keys) or 'no column'} in common", equate
+        return "rows of all partitions are needed", equate
 
     def _inputs(self, node: Node) -> list[str]:
         """Return the inputs that the node's rows come from."""
@@ -201,6 +192,11 @@ def _columns(name: str | None) -> Holders:
     return frozenset() if name is None else frozenset([column(tuple(name.split(".")))])
 
 
+def _keys(node: Window) -> Sequence[Compiled]:
+    """Return the keys by which a window keeps rows apart."""
+    return node.session_keys if isinstance(node.window, Session) else node.keys
+
+
 def _of_each(keys: Sequence[Compiled]) -> str:
     listed = _listed(keys)
     return f" of one {listed}" if listed else ""
@@ -214,8 +210,7 @@ def _first_column(node: Node) -> str | None:
     """Return the name of a plain column by which the node keeps rows apart already, None if there is none."""
     keys: Sequence[object] = ()
     if isinstance(node, Window):
-        compiled = node.session_keys if isinstance(node.window, Session) else node.keys
-        keys = [key.expression for key in compiled]
+        keys = [key.expression for key in _keys(node)]
     elif isinstance(node, Join):
         keys = [key.expression for key in node.left_keys]
     elif isinstance(node, Analytic):

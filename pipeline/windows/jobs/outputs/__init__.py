@@ -1,13 +1,11 @@
 """Where a job's rows go."""
 
-from .board import BoardOutput as BoardOutput
 from .open import open_outputs as open_outputs
 from .outbox import DeliveryStatus as DeliveryStatus
 from .outbox import Outbox as Outbox
 from .outbox import delivery_status_of as delivery_status_of
 from .outbox import queue_delivery_status as queue_delivery_status
 from .sink import Sink as Sink
-from .sink import row_id as row_id
 from .stream import OutputInUse as OutputInUse
 from .stream import OutputSummary as OutputSummary
 from .stream import OutputTaken as OutputTaken
