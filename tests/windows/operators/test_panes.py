@@ -184,12 +184,8 @@ def test_batches_are_the_rows_of_all_windows_in_their_order(
     given = list(one.batches(200))
     assert [row for batch in given for row in batch] == list(other.advance(200))
     for batch in given:
-<<<<<<< HEAD
         assert batch.values is not None
         assert batch.columns == list(zip(*batch.values, strict=True)) == [row.columns for row in batch]
-=======
-        assert batch.columns == list(zip(*(batch.values or ()), strict=True)) == [row.columns for row in batch]
->>>>>>> h-speed
         assert (batch.times, batch.arrivals) == ([row.time for row in batch], [row.arrival for row in batch])
         assert (batch[0], batch[1:]) == (next(iter(batch)), list(batch)[1:])
 
