@@ -34,7 +34,7 @@ NOT_SOURCE = shutil.ignore_patterns(
 )
 
 #: What the texts may tell people to install besides what this project pins itself.
-NOT_PINNED = {"bytewax", "pip-tools"}
+NOT_PINNED = {"bytewax", "pathway", "pip-tools"}
 
 
 # -- the wheel --------------------------------------------------------------------------------------------------------

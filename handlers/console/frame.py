@@ -58,7 +58,7 @@ class Place(NamedTuple):
 PLACES = (
     Place("Home", "/", "The way of the data, and what needs attention", ""),
     Place("Hubs", "/console/hubs", "Hubs: partitions, readers, events", "/hubs as JSON; /HUB/messages takes events"),
-    Place("Jobs", "/console/jobs", "Window jobs: query, plan, rows, faults", "/jobs and /outputs as JSON"),
+    Place("Jobs", "/console/jobs", "Window jobs: query, plan, rows, faults", "/jobs, /outputs and /reference as JSON"),
     Place("Boards", "/console/boards", "Boards: ranks, sums, segments", "/boards/BOARD as JSON"),
     Place("Layers", "/layers", "What each layer did with a request", "/layers.json, /layers/REQUEST_ID.json"),
     Place("Server", "/console/server", "Processes, Redis, versions, settings", "/metrics for Prometheus"),

@@ -115,7 +115,7 @@ def test_an_aggregate_that_is_added_is_suggested_and_documented() -> None:
         planned("SELECT GranTotal(v) AS n FROM Input GROUP BY TumblingWindow(second, 5)")
 
     rows = dict(line.strip("| ").split(" | ", 1) for line in function_table().splitlines()[2:])
-    assert rows["Aggregates"].endswith("PERCENTILE_DISC, GrandTotal")
+    assert "GrandTotal" in rows["Aggregates"].split(", ")
     assert rows["Analytic"].endswith("Collect, GrandTotal")
 
 

@@ -90,7 +90,7 @@ def test_any_json_media_type_will_do(client: Client) -> None:
         pytest.param(b'{"name": "", "inner": {}}', JSON, 422, "inner.n", id="a missing field inside"),
         pytest.param(b'{"name": "", "inner": {"n": 1}, "tags": [1]}', JSON, 422, "tags[0]", id="inside a list"),
         pytest.param(b'{"name": "", "inner": {"n": 1}, "sizes": {"A": 1}}', JSON, 422, "sizes", id="a wrong key"),
-        pytest.param(b'{"name": "", "inner": {"n": 1}, "sizes": {"a": ""}}', JSON, 422, "sizes", id="beside a key"),
+        pytest.param(b'{"name": "", "inner": {"n": 1}, "sizes": {"a": ""}}', JSON, 422, "sizes.a", id="beside a key"),
         pytest.param(b'{"name": "", "inner": {"n": 1}, "x": 1}', JSON, 422, "x", id="an unknown field"),
     ],
 )

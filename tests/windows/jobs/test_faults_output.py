@@ -156,7 +156,7 @@ def test_they_go_to_a_hub_and_a_fault_of_their_rows_is_only_counted(
         (TOML.replace("[outputs.Wrong]", ""), r"faults = 'Wrong' needs \[outputs.Wrong\]"),
         (TOML + 'type = "board"\nboard = "b"\nmember = "kind"\nscore = "count"\nmode = "add"\n', "stream, hub, file"),
         (STREAM.replace('"Wrong"', '"out"'), "faults: the query writes Out itself"),
-        (STREAM.replace('"Wrong"', "3"), "faults = 3 needs"),
+        (STREAM.replace('"Wrong"', "3"), "faults = 3 must be the name of an output"),
         (STREAM.replace('faults = "Wrong"', ""), r"\[outputs.Wrong\] is not in the query"),
     ],
     ids=["no table", "a board", "an output of the query", "a number", "not named"],
