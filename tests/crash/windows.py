@@ -31,13 +31,12 @@ from pipeline.windows.jobs.definition import Definition, read_definition
 from pipeline.windows.jobs.job import Job
 from pipeline.windows.jobs.opened import Pacing
 from pipeline.windows.jobs.outputs import StreamOutput
-from pipeline.windows.jobs.reports import Reports
 from pipeline.windows.language.ticks import TICKS_PER_SECOND, from_unix_ms, isoformat
 from pipeline.work.worker import run as run_worker
 
 from .. import cluster, stack
 from ..windows.support.outboxes import delivery_status
-from ..windows.support.running_jobs import closed, load
+from ..windows.support.running_jobs import closed, load, read_status
 from ..windows.support.running_jobs import stop as close
 
 WORKERS = 2
@@ -188,7 +187,7 @@ def disturb(
 
     workers = [start() for _ in range(WORKERS)]
     try:
-        wait_for(Reports(hubs.redis, name) for name in JOBS)
+        wait_for(hubs.redis)
         sender.start()
         deadline = time.monotonic() + stack.PATIENCE
         killed, version = 0, 1
@@ -209,7 +208,7 @@ def disturb(
         stop.set()
         sender.join()
         end = from_unix_ms(hubs["events"].clock_ms()) + SETTLED
-        wait_for((Reports(hubs.redis, name) for name in JOBS), isoformat(end))
+        wait_for(hubs.redis, isoformat(end))
         stack.until(lambda: not any(waiting(hubs.redis, name) for name in JOBS))
     finally:
         stop.set()
@@ -259,13 +258,13 @@ class Sender(threading.Thread):
         return Event(json.dumps(body).encode(), key, properties={"source": self._rnd.randrange(3)})
 
 
-def wait_for(reports: Any, watermark: str = "", seconds: float = stack.PATIENCE) -> None:
+def wait_for(client: redis.Redis, watermark: str = "", seconds: float = stack.PATIENCE) -> None:
     """Wait until the jobs report, and have come so far."""
     deadline = time.monotonic() + seconds
-    for its in reports:
-        while (status := its.read()) is None or (watermark and (status.watermark or "") < watermark):
+    for name in JOBS:
+        while (status := read_status(client, name)) is None or (watermark and (status.watermark or "") < watermark):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"the job {its.job} is not ready after {seconds:.0f} s: {status}")
+                raise TimeoutError(f"the job {name} is not ready after {seconds:.0f} s: {status}")
             time.sleep(0.05)
 
 
