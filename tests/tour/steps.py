@@ -22,7 +22,8 @@ TOUR = Path(__file__).parents[2] / "docs" / "tour"
 
 FLASK = "in_flask"
 
-UnknownMember: type[Exception] = import_module("ranking").UnknownMember  # docs/tour is on pytest's path
+sys.path.append(str(TOUR))  # as for `python docs/tour/01_function.py`, which imports `ranking` from there
+UnknownMember: type[Exception] = import_module("ranking").UnknownMember
 
 #: Steps 10 and 11 are about the servers in front of an application: no client in this process can test them.
 STEPS = ["01_function", "02_environ", "03_request", "04_map", "05_errors", FLASK]
