@@ -52,7 +52,7 @@ def matrix(all_tests: list[Case]) -> str:
     heads = ["Flask" if name == FLASK else str(number(name)) for name in STEPS]
     lines = ["| Test | " + " | ".join(heads) + " |", "|---" + "|:-:" * len(STEPS) + "|"]
     lines += [
-        f"| {test.link()} | " + " | ".join("✓" if test.passes(name) else "–" for name in STEPS) + " |"
+        f"| {test.link()} | " + " | ".join("✓" if test.passes(name) else "·" for name in STEPS) + " |"
         for test in all_tests
     ]
     passed = [str(sum(test.passes(name) for test in all_tests)) for name in STEPS]
@@ -86,8 +86,11 @@ def pages() -> dict[Path, str]:
     """Return each page that has such a part, as it should be."""
     all_tests = cases()
     parts = {TOUR / f"{name}.md": column(all_tests, name) for name in STEPS} | {TOUR / "index.md": matrix(all_tests)}
-    texts = {page: (page.read_text(), part) for page, part in parts.items() if page.exists()}
-    return {page: _PART.sub(lambda _, part=part: part, text) for page, (text, part) in texts.items()}
+    return {page: _with(part, page.read_text()) for page, part in parts.items() if page.exists()}
+
+
+def _with(part: str, text: str) -> str:
+    return _PART.sub(lambda _: part, text)
 
 
 if __name__ == "__main__":

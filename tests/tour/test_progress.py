@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from .progress import BEGIN, cases, pages
 from .steps import FLASK, STEPS, TOUR
 
@@ -21,5 +23,5 @@ def test_every_step_is_in_the_suite_and_has_its_page() -> None:
 def test_no_step_forgets_what_the_one_before_has_learnt() -> None:
     passed = [{test for test in cases() if test.passes(name)} for name in STEPS if name != FLASK]
 
-    assert all(before <= after for before, after in zip(passed, passed[1:], strict=False))
+    assert all(before <= after for before, after in pairwise(passed))
     assert len(passed[-1]) > len(passed[0]) > 0
