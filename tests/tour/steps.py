@@ -26,7 +26,19 @@ sys.path.append(str(TOUR))  # as for `python docs/tour/01_function.py`, which im
 UnknownMember: type[Exception] = import_module("ranking").UnknownMember
 
 #: Steps 10 and 11 are about the servers in front of an application: no client in this process can test them.
-STEPS = ["01_function", "02_environ", "03_request", "04_map", "05_errors", FLASK]
+STEPS = [
+    "01_function",
+    "02_environ",
+    "03_request",
+    "04_map",
+    "05_errors",
+    "06_hooks",
+    "07_context",
+    "08_middleware",
+    "09_layer_or_not",
+    "12_wz",
+    FLASK,
+]
 
 #: The least and the most that an application does itself also run behind a server.
 OVER_A_SOCKET = ["01_function", "05_errors"]
