@@ -41,7 +41,7 @@ def test_the_standard_library_s_server_has_no_end_of_a_body(length: int | None) 
         return [environ["wsgi.input"].read(*filter(None, [length]))]
 
     server = make_server("127.0.0.1", 0, app, handler_class=QuietHandler)
-    with in_thread(server), socket.create_connection(server.server_address[:2]) as client:
+    with in_thread(server), socket.create_connection(("127.0.0.1", server.server_port)) as client:
         client.sendall(b"PUT / HTTP/1.0\r\nContent-Length: 9\r\n\r\ntwentyone")
         if length is None:
             client.settimeout(0.2)
