@@ -42,7 +42,9 @@ def test_two_threads_have_two_requests(names: dict[str, Any]) -> None:
     def where(name: str) -> list[str]:
         before = names["request"].path
         both_are_here.wait()
-        return [before, names["request"].path]
+        between = names["request"].path
+        both_are_here.wait()  # neither has put anything back yet
+        return [before, between]
 
     add_view(names, "/<any(one, two):name>", where)
     with ThreadPoolExecutor(2) as pool:
