@@ -17,6 +17,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "_ext.code_links",
     "_ext.step",
+    "_ext.figures",
     "_ext.scripts",
     "_ext.pages_to_come",
 ]
