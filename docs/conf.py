@@ -18,7 +18,7 @@ extensions = [
     "_ext.code_links",
     "_ext.step",
     "_ext.figures",
-    "_ext.scripts",
+    "_ext.built_pages",
     "_ext.pages_to_come",
 ]
 templates_path = ["_templates"]
