@@ -43,6 +43,7 @@ html_theme = "furo"
 html_theme_options = {"source_edit_link": "", "source_view_link": "", "footer_icons": []}
 html_static_path = ["_static"]
 html_css_files = ["guide.css"]
+html_js_files = ["from-folder.js"]
 html_favicon = "_static/icon.svg"
 html_copy_source = False
 html_show_sourcelink = False
