@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import inspect
 import os
+import re
+import runpy
 import signal
 import socket
 import subprocess
@@ -11,8 +14,10 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+import flask
 import psutil
 import pytest
+import werkzeug.serving
 
 from pipeline.settings import Settings
 
@@ -242,3 +247,20 @@ def lives(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+# -- what the page says besides ----------------------------------------------------------------------------------------
+
+
+def test_the_times_of_a_stop_stand_in_order() -> None:
+    graceful: int = runpy.run_path(str(stack.GUNICORN_CONF))["graceful_timeout"]
+    service = (stack.REPOSITORY / "deploy" / "systemd" / "wz-web.service").read_text()
+    (stop,) = re.findall(r"^TimeoutStopSec=(\d+)$", service, re.MULTILINE)
+
+    assert graceful < int(stop)
+
+
+def test_flask_has_what_the_page_names() -> None:
+    assert "run_simple" in inspect.getsource(flask.Flask.run)
+    assert inspect.signature(werkzeug.serving.run_simple).parameters["threaded"].default is False
+    assert "threaded" in inspect.getsource(flask.Flask.run)

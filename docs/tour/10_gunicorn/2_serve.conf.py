@@ -8,5 +8,5 @@ bind = "127.0.0.1:8000"
 backlog = 1024  # connections that wait in the kernel until a worker takes them
 
 workers = 2  # processes; about one a core
-worker_class = "gthread"  # the default, "sync", has one thread and closes each connection after its answer
+worker_class = "gthread"  # the default, "sync", has one thread, and keeps no connection open
 threads = 4  # requests at once, of each process

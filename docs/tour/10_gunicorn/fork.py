@@ -1,4 +1,4 @@
-"""A connection that crosses a fork is one connection in two processes, which read each other's answers.
+"""A connection that crosses a fork is one, in two processes that read each other's answers.
 
 python docs/tour/10_gunicorn/fork.py PATH-OF-THE-SOCKET-OF-A-REDIS
 """
@@ -13,7 +13,8 @@ def ask(word):
 
 
 def tell(word):
-    print(f"{word} was answered {redis.recv(12).split()[1].decode()}", flush=True)  # b"$6\r\nparent\r\n"
+    reply = redis.recv(12)  # b"$6\r\nparent\r\n"
+    print(f"{word} was answered {reply.split()[1].decode()}", flush=True)
 
 
 redis = socket.socket(socket.AF_UNIX)

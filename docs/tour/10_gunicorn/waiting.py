@@ -1,7 +1,7 @@
-"""A request that takes as long as its client likes: it is answered in two halves, the second when its body is there.
+"""A request takes as long as its client likes: the answer's second half waits for the whole body.
 
 gunicorn -c docs/tour/10_gunicorn/1_listen.conf.py
-curl 127.0.0.1:8000          # one without a body is answered at once
+curl 127.0.0.1:8000          # a request without a body is answered at once
 """
 
 import os
