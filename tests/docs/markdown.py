@@ -5,11 +5,36 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
+from typing import NamedTuple
 
 _CODE_BLOCK = re.compile(r"^(```|~~~).*?^\1[ \t]*$", re.DOTALL | re.MULTILINE)
+_PYTHON = re.compile(r"^```python(?P<mark>[^\n]*)\n(?P<source>.*?)^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\(([^()\s]+)\)|^\[[^\]]+\]: +(\S+)", re.MULTILINE)
 _IMAGE = re.compile(r'<img src="([^"]+)"')
 _HEADING = re.compile(r"^#{1,6} +(.*?) *$", re.MULTILINE)
+
+
+class Block(NamedTuple):
+    """A code block of Python; its errors and tracebacks show the lines of the page."""
+
+    page: Path
+    line: int
+    mark: str  # what is written after "```python", such as " flask"
+    source: str
+
+    def text(self) -> str:
+        """Return the source with the page's line numbers."""
+        return "\n" * (self.line - 1) + self.source
+
+    def code(self) -> CodeType:
+        return compile(self.text(), str(self.page), "exec", dont_inherit=True)
+
+
+def python_blocks(page: Path) -> Iterator[Block]:
+    text = page.read_text()
+    for match in _PYTHON.finditer(text):
+        yield Block(page, text.count("\n", 0, match.start()) + 2, match["mark"], match["source"])
 
 
 def prose(page: Path) -> str:
