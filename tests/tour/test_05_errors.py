@@ -28,6 +28,13 @@ def test_flask_finds_the_nearest_class_too() -> None:
         assert step.get(ANN).status_code == 404
 
 
+def test_a_class_below_one_of_the_table_is_found_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_step("05_errors") as step:
+        monkeypatch.setattr(step.module["boards"], "standing", lambda board, member: b"\xff".decode())
+
+        assert step.get(ANN).status_code == 400  # UnicodeDecodeError is a ValueError
+
+
 @pytest.mark.parametrize("exc", [SystemExit, KeyboardInterrupt])
 def test_what_ends_a_process_goes_through(exc: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
     def end(board: str, member: str) -> None:

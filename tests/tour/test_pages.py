@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.docs.commands_of_pages import mistakes
 from tests.stack import REPOSITORY
 from tests.wz.flask_page import ROWS
 from wz.cli import main
 
-from .steps import FLASK, STEPS, TOUR
+from .steps import FLASK, STEPS, TOUR, open_step
 
 PAGES = [TOUR / f"{name}.md" for name in STEPS if name != FLASK]
 
@@ -63,3 +64,21 @@ def test_the_trace_shows_what_the_answer_says(page: Path, monkeypatch: pytest.Mo
 
     shown = CliRunner().invoke(main, shlex.split(command)[1:]).output
     assert [word for word in re.findall(r"`([^`]+)`", answer) if word not in shown] == []
+
+
+@pytest.mark.parametrize(("page", "step"), [("01_function", "01_function"), ("index", "05_errors")])
+def test_its_commands_print_what_it_says(page: str, step: str) -> None:
+    with open_step(step) as opened:
+
+        def python(words: list[str]) -> str:
+            assert words == [f"docs/tour/{step}.py"]
+            return ""
+
+        def curl(words: list[str]) -> str:
+            body = words[words.index("-d") + 1] if "-d" in words else None
+            (url,) = [word for word in words if word.startswith("http://127.0.0.1:8000/")]
+            return str(opened.open(url, method="PUT" if "-X" in words else "GET", data=body).text)
+
+        elsewhere = {"wz", "make"} & set(re.findall(r"^\$ (\w+)", (TOUR / f"{page}.md").read_text(), re.M))
+        tools = {"python": python, "curl": curl} | {tool: lambda words: "" for tool in elsewhere}
+        assert mistakes(TOUR / f"{page}.md", tools) == []
