@@ -133,7 +133,7 @@ def _parts_of_a_request(found: dict[str, Any]) -> str:
     """Return a table of what `bench.layers` has measured."""
     bars = measured().bars
     whole = bars[-1].total
-    rows = ["| | " + " | ".join(PARTS.values()) + " | together |", "|---" + "|--:" * (len(PARTS) + 1) + "|"]
+    rows = ["| Program | " + " | ".join(PARTS.values()) + " | together |", "|---" + "|--:" * (len(PARTS) + 1) + "|"]
     for bar in bars:
         cells = [*(bar.parts[part] for part in PARTS), bar.total]
         rows.append(f"| {bar.name} | " + " | ".join(f"{100 * cost / whole:.0f}" for cost in cells) + " |")

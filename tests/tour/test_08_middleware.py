@@ -47,7 +47,7 @@ def test_the_outermost_sees_the_request_first_and_the_answer_last(layers: dict[s
     assert calls == ["outer: in", "inner: in", "inner: out", "outer: out"]
 
 
-def test_an_answer_of_a_layer_never_reaches_the_application(layers: dict[str, Any]) -> None:
+def test_a_refusal_of_a_layer_has_an_id(layers: dict[str, Any]) -> None:
     limited = block(PAGE, "def limited")["limited"]
     app = run("05_errors")
     client = held_to_the_pep(layers["onion"](limited(app["app"], 20)))
