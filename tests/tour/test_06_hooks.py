@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, MethodNotAllowed
+
+from wz import App
 
 from . import test_tour
 from .answers import answered
@@ -188,3 +190,20 @@ def test_flask_runs_it_twice_too(caplog: pytest.LogCaptureFixture) -> None:
     assert app.test_client().get("/fine").status_code == 500
     assert calls == [200, 500]
     assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize(
+    ("framework", "request_of"), [(Flask, "flask:request"), (App, "wz:request")], ids=["Flask", "wz"]
+)
+def test_flask_and_wz_match_before_their_hooks_run(framework: Any, request_of: str) -> None:
+    module, _, name = request_of.partition(":")
+    current = getattr(import_module(module), name)
+    app = framework("hooks")
+    seen: list[Any] = []
+    app.before_request(lambda: seen.append((current.endpoint, current.view_args, type(current.routing_exception))))
+    app.add_url_rule("/boards/<board>/top", "top", lambda board: {}, methods=["GET"])
+
+    app.test_client().get("/boards/points/top")
+    app.test_client().post("/boards/points/top")
+
+    assert seen == [("top", {"board": "points"}, type(None)), (None, None, MethodNotAllowed)]

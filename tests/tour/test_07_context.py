@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from flask import globals as of_flask
-from werkzeug import Response
+from werkzeug import Request, Response
 from werkzeug.local import LocalProxy
 
 from .blocks import block, held_to_the_pep
@@ -151,3 +151,13 @@ def test_flask_has_two_variables_and_its_proxies_to_them() -> None:
     assert isinstance(of_flask._cv_request, ContextVar)
     for name in "request", "session", "g", "current_app":
         assert type(vars(of_flask)[name]) is LocalProxy
+
+
+def test_werkzeug_s_proxy_passes_on_more_than_attributes(names: dict[str, Any]) -> None:
+    request = Request({"PATH_INFO": "/here"})
+    names["current"].set(request)
+    theirs: Any = LocalProxy(names["current"])
+    ours = names["request"]
+
+    assert (theirs.path, theirs == request, isinstance(theirs, Request)) == ("/here", True, True)
+    assert (ours.path, ours == request, isinstance(ours, Request)) == ("/here", False, False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .blocks import block, held_to_the_pep
 from .steps import run
@@ -84,3 +85,15 @@ def test_without_a_proxy_the_layer_believes_the_client(layers: dict[str, Any]) -
     held_to_the_pep(app).get(TOP, headers={"X-Forwarded-For": "anybody"}, environ_overrides=FROM)
 
     assert lines == [f"anybody GET {TOP} 200"]
+
+
+@pytest.mark.parametrize(("proxies", "address"), [(1, "192.0.2.7"), (2, "anybody")])
+def test_with_too_many_proxies_the_client_s_word_is_taken(proxies: int, address: str) -> None:
+    lines: list[str] = []
+    access_log = block(PAGE, "def access_log")["access_log"]
+    app = ProxyFix(access_log(run("05_errors")["app"], lines.append), x_for=proxies)
+
+    appended = {"X-Forwarded-For": "anybody, 192.0.2.7"}  # by the one proxy that there is
+    held_to_the_pep(app).get(TOP, headers=appended, environ_overrides=FROM)
+
+    assert lines == [f"{address} GET {TOP} 200"]
