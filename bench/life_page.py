@@ -111,10 +111,10 @@ def _timeouts() -> str:
 
 
 def _way(recording: Recording) -> str:
-    lines = ["| Station | Whose time | Share |", "|---|---|---|"]
+    lines = ["| Station | What it does | Share |", "|---|---|---|"]
     for name, station in STATIONS.items():
         lines.append(
-            f"| [{station.heading}](#{anchor(station.heading)}) | {station.part} | {_share(recording, name)} |"
+            f"| [{station.heading}](#{anchor(station.heading)}) | {station.summary} | {_share(recording, name)} |"
         )
     return "\n".join(lines)
 

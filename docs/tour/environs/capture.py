@@ -28,7 +28,11 @@ from wz.live_server import LiveServer
 
 HERE = Path(__file__).parent
 REQUESTS = ("put", "chunked")
-SERVERS = {"wsgiref": "wsgiref", "gunicorn": "gunicorn on a port", "nginx": "nginx and gunicorn, as shipped"}
+SERVERS = {
+    "wsgiref": "wsgiref",
+    "gunicorn": "gunicorn on a port",
+    "nginx": "nginx and gunicorn, as shipped",
+}
 
 Environ = dict[str, Any]
 
@@ -58,7 +62,9 @@ WHO = {
 def request(name: str) -> bytes:
     """Return the bytes of `NAME.http`, whose lines end with CRLF on the wire."""
     data = (HERE / f"{name}.http").read_bytes().replace(b"\n", b"\r\n")
-    return data if b"Transfer-Encoding" in data else data.removesuffix(b"\r\n")  # which is no part of the body
+    return (
+        data if b"Transfer-Encoding" in data else data.removesuffix(b"\r\n")
+    )  # which is no part of the body
 
 
 def ask(address: str, data: bytes) -> Environ:
@@ -83,7 +89,9 @@ def on_port(folder: Path, *command: object) -> Iterator[str]:
     variables = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **stack.environ(SETTINGS)}
     env = ["env", "-i", *(f"{name}={value}" for name, value in variables.items())]
     command = (*env, sys.executable, *command[:-1], f"{command[-1]}{port}")
-    with stack.process(command, lambda: stack.answers(LiveServer(address)), cwd=HERE, log=folder / "log"):
+    with stack.process(
+        command, lambda: stack.answers(LiveServer(address)), cwd=HERE, log=folder / "log"
+    ):
         yield address
 
 
@@ -114,7 +122,9 @@ def nginx(folder: Path) -> Iterator[str]:
         "    shipped(worker)\n"
         "    worker.wsgi = type(worker.wsgi)(recorder.app)  # header_names.py around it, as around the service\n"
     )
-    service = stack.gunicorn(folder, SETTINGS, conf=conf, ready="/healthz", log=folder / "log", WEB_CONCURRENCY="1")
+    service = stack.gunicorn(
+        folder, SETTINGS, conf=conf, ready="/healthz", log=folder / "log", WEB_CONCURRENCY="1"
+    )
     with service, stack.nginx(folder, alone=True, log=folder / "nginx.log") as server:
         yield server.address
 
@@ -138,7 +148,9 @@ def tapped(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
                     return
                 with connection:
                     seen.append(whole(connection))
-                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+                    connection.sendall(
+                        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+                    )
 
         thread = Thread(target=serve)
         thread.start()
@@ -185,7 +197,9 @@ def capture() -> dict[str, dict[str, Environ]]:
                     environ["SERVER_PORT"] = PORT
                 if server == "wsgiref":
                     environ["SERVER_NAME"] = NAME
-                environ["SERVER_SOFTWARE"] = f"{environ['SERVER_SOFTWARE'].partition('/')[0]}/{VERSION}"
+                environ["SERVER_SOFTWARE"] = (
+                    f"{environ['SERVER_SOFTWARE'].partition('/')[0]}/{VERSION}"
+                )
                 found[name][server] = environ
     return found
 
@@ -195,7 +209,9 @@ def table(environs: Mapping[str, Environ], known: Mapping[str, Environ] | None =
 
     Rows that are the same for the request whose environs are `known` are left out.
     """
-    differ = [f"| | {' | '.join(SERVERS.values())} | written by |\n|---|{'---|' * (len(SERVERS) + 1)}"]
+    differ = [
+        f"| | {' | '.join(SERVERS.values())} | written by |\n|---|{'---|' * (len(SERVERS) + 1)}"
+    ]
     equal = ["| | under all three | written by |\n|---|---|---|"]
     for name in sorted(set().union(*environs.values()), key=_place):
         values = _row(environs, name)
@@ -227,7 +243,12 @@ def _row(environs: Mapping[str, Environ], name: str) -> list[Any]:
 
 
 def _place(name: str) -> tuple[object, ...]:
-    return name.startswith(("(", "WZ_")), name.startswith(("wsgi.", "gunicorn.", "wz.")), name.startswith("HTTP_"), name
+    return (
+        name.startswith(("(", "WZ_")),
+        name.startswith(("wsgi.", "gunicorn.", "wz.")),
+        name.startswith("HTTP_"),
+        name,
+    )
 
 
 def _cell(value: object) -> str:
