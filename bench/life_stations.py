@@ -72,13 +72,17 @@ _STATION_OF = {step: name for name, station in STATIONS.items() for step in stat
 
 
 class Step(msgspec.Struct):
-    """A step of the trace: its station, its kind and name, the share of the whole that is its own, what was noted."""
+    """A step of the trace: its station, its kind and name, the share of the whole that is its own.
+
+    `detail` is what was noted of it, `file` where its code is.
+    """
 
     station: str
     step: str
     name: str
     share: float
     detail: str = ""
+    file: str = ""
 
 
 class Parsed(msgspec.Struct):
@@ -154,7 +158,13 @@ def steps(traces: Iterable[Trace]) -> list[Step]:
         for row in waterfall:
             key = row.span.step, row.span.name
             own[key] = own.get(key, 0) + row.own / whole
-            last[key] = Step(_STATION_OF[row.span.step], *key, share=0, detail=row.span.detail)
+            last[key] = Step(
+                _STATION_OF[row.span.step],
+                *key,
+                share=0,
+                detail=row.span.detail,
+                file=row.span.where.rpartition(":")[0],
+            )
         found.append(own)
     medians = {key: statistics.median(one.get(key, 0.0) for one in found) for key in last}
     all_ = sum(medians.values())

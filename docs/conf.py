@@ -17,7 +17,8 @@ extensions = [
     "sphinx.ext.autodoc",
     "_ext.code_links",
     "_ext.step",
-    "_ext.scripts",
+    "_ext.figures",
+    "_ext.built_pages",
     "_ext.pages_to_come",
 ]
 templates_path = ["_templates"]
@@ -42,6 +43,7 @@ html_theme = "furo"
 html_theme_options = {"source_edit_link": "", "source_view_link": "", "footer_icons": []}
 html_static_path = ["_static"]
 html_css_files = ["guide.css"]
+html_js_files = ["from-folder.js"]
 html_favicon = "_static/icon.svg"
 html_copy_source = False
 html_show_sourcelink = False

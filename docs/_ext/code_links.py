@@ -6,6 +6,7 @@ that file, to the line of what is named, which is found at each build: a name th
     source-read         ](../wz/app.py#App.match)  becomes  ](code:wz/app.py#App.match), if the file is there
     doctree-resolved    that becomes  code/wz/app.py/#L127
     html-collect-pages  a page for each file that something links to, and one that lists them by folder
+    html-page-context   those pages share their navigation, which furo would make anew for each
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class CodePages:
     def __init__(self, app: Sphinx) -> None:
         self.app = app
         self.root = Path(app.srcdir).parent
-        self.linked: set[str] = set()
+        self.linked: set[str] = set()  # files
+        self.folders: set[str] = set()
+        self.navigation: dict[int, str] = {}  # by how deep a page is: its links are relative
 
     def rewrite(self, app: Sphinx, docname: str, source: list[str]) -> None:
         """Give links to code a scheme of their own: MyST would make downloads of them, without what is after the #."""
@@ -72,11 +75,13 @@ class CodePages:
             if node.get("refuri", "").startswith("code:"):
                 name, _, symbol = node["refuri"].removeprefix("code:").partition("#")
                 node["classes"].append("code-link")
+                node["internal"] = True
                 node["refuri"] = self._address(docname, name, symbol, node)
 
     def _address(self, docname: str, name: str, symbol: str, node: nodes.reference) -> str:
         path = self.root / name
         if path.is_dir():
+            self.folders.add(name)
             return self._relative(docname, "code/index") + f"#{_anchor(name)}"
         self.linked.add(name)
         line = line_of(path, symbol) if symbol else None
@@ -94,13 +99,25 @@ class CodePages:
             yield f"code/{name}", {"title": name, "body": body}, "page.html"
         yield "code/index", {"title": "Code", "body": f"<h1>Code</h1>{self._listing()}"}, "page.html"
 
+    def share_navigation(
+        self, app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+    ) -> None:
+        make = context.get("toctree")
+        if pagename.startswith("code/") and make is not None:
+            depth = app.builder.get_target_uri(pagename).count("/")
+
+            def toctree(**options: Any) -> str:
+                if depth not in self.navigation:
+                    self.navigation[depth] = make(**options)
+                return self.navigation[depth]
+
+            context["toctree"] = toctree
+
     def _listing(self) -> str:
-        """Return all files by folder. A link to a folder leads to its heading, so each folder has one."""
-        files: dict[str, list[str]] = {}
+        """Return all files by folder. A link to a folder leads to its heading."""
+        files: dict[str, list[str]] = {folder: [] for folder in self.folders}
         for name in sorted(self.linked):
-            for folder in Path(name).parents:
-                files.setdefault(folder.as_posix(), [])
-            files[Path(name).parent.as_posix()].append(name)
+            files.setdefault(Path(name).parent.as_posix(), []).append(name)
         return "".join(
             f'<h2 id="{_anchor(folder)}">{escape(folder)}</h2><ul>'
             + "".join(f'<li><a href="{self._relative("code/index", f"code/{n}")}">{escape(n)}</a></li>' for n in names)
@@ -130,3 +147,4 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", pages.rewrite)
     app.connect("doctree-resolved", pages.resolve)
     app.connect("html-collect-pages", pages.collect)
+    app.connect("html-page-context", pages.share_navigation, priority=400)  # before furo's

@@ -262,3 +262,16 @@ def test_a_script_that_redis_has_lost_is_sent_again(place: Tapped) -> None:
     command, reply = place.to_redis.exchange(begin, b"EVALSHA")
     assert re.findall(rb"EVAL\w*", command) == [b"EVALSHA", b"EVAL"]
     assert reply.startswith(b"-NOSCRIPT")
+
+
+def test_a_chunked_body_goes_on_with_its_length(place: Tapped) -> None:
+    begin = len(place.to_gunicorn.said)
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(POST.body), POST.body)
+    head, _, _ = POST.data({"Content-Length": None, "Transfer-Encoding": "chunked"}).partition(b"\r\n\r\n")
+    answer = exchange(place.nginx, head + b"\r\n\r\n" + chunks)
+
+    assert answer is not None
+    assert answer.status == 201
+    asked, _ = place.to_gunicorn.exchange(begin, POST.body)
+    assert f"Content-Length: {len(POST.body)}\r\n".encode() in asked
+    assert b"Transfer-Encoding" not in asked

@@ -7,10 +7,13 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from flask import Flask
 from werkzeug.exceptions import BadRequest
 
+from .answers import answered
 from .blocks import held_to_the_pep
 from .steps import run
+from .test_tour import test_every_answer_has_the_request_s_id as every_answer_has_the_id
 
 ANN = "/boards/points/members/ann"
 
@@ -123,3 +126,45 @@ def test_the_program_s_hooks(caplog: pytest.LogCaptureFixture) -> None:
     assert client.get(ANN).json["score"] == 12.5
     assert refused.headers["Cache-Control"] == client.get("/nowhere").headers["Cache-Control"] == "no-store"
     assert [record.getMessage().partition(" took")[0] for record in caplog.records] == ["put", "put"]
+
+
+def test_an_id_by_two_hooks() -> None:
+    every_answer_has_the_id(answered("06_hooks", 1))
+
+
+@pytest.mark.parametrize("careful", [False, True], ids=["as it is", "the answer to exercise 2"])
+def test_an_after_hook_that_fails(careful: bool) -> None:
+    module = answered("06_hooks", 2).module
+    app = module["Careful" if careful else "App"]({})
+    calls = []
+
+    def fail(request: Any, response: Any) -> Any:
+        calls.append(response.status_code)
+        raise ZeroDivisionError
+
+    app.after(fail)
+    app.route("/fine", "GET")(fine)
+    client = held_to_the_pep(app)
+    if careful:
+        assert client.get("/fine").status_code == 500
+        assert calls == [200]
+    else:
+        with pytest.raises(ZeroDivisionError):
+            client.get("/fine")
+        assert calls == [200, 500]
+
+
+def test_flask_runs_it_twice_too(caplog: pytest.LogCaptureFixture) -> None:
+    app = Flask("hooks")
+    calls = []
+
+    def fail(response: Any) -> Any:
+        calls.append(response.status_code)
+        raise ZeroDivisionError
+
+    app.after_request(fail)
+    app.add_url_rule("/fine", view_func=lambda: {})
+
+    assert app.test_client().get("/fine").status_code == 500
+    assert calls == [200, 500]
+    assert len(caplog.records) == 2

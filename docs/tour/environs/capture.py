@@ -1,11 +1,12 @@
-"""The same request, three servers, three environs: all that this folder has but the requests is made by one command.
+"""The same request, three servers, three environs: one command makes what this folder has of it.
 
     python -m docs.tour.environs.capture
 
-`put.http` and `chunked.http` are sent, byte for byte, to recorder.py under wsgiref, under gunicorn on a port, and under
-nginx and gunicorn as they ship, with the one change that the recorder answers in the service's place. `put.json` and
-`chunked.json` have what each was given; `wire.txt` has the bytes that nginx sends on; `table.md` is both side by side.
-What differs from run to run (a port, an id) is replaced by a word in parentheses.
+`put.http` and `chunked.http` are sent, byte for byte, to recorder.py under wsgiref, under gunicorn
+on a port, and under nginx and gunicorn as they ship, but that the recorder answers in the service's
+place. `put.json` and `chunked.json` have what each was given, and `table.md` has it side by side;
+`wire.txt` has the bytes that nginx sends on. What differs from run to run (a port, an id) is
+replaced by a word in parentheses.
 """
 
 from __future__ import annotations
@@ -78,12 +79,12 @@ def ask(address: str, data: bytes) -> Environ:
     return {name: ONCE.get(name, value) for name, value in environ.items()}
 
 
-# -- the servers ------------------------------------------------------------------------------------------------------
+# -- the servers -----------------------------------------------------------------------------------
 
 
 @contextmanager
 def on_port(folder: Path, *command: object) -> Iterator[str]:
-    """Run a server whose command ends with its port, with the variables that a process of the service has."""
+    """Run a server whose command ends with its port, with variables as the service has them."""
     port = stack.free_port()
     address = f"http://127.0.0.1:{port}"
     variables = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **stack.environ(SETTINGS)}
@@ -120,7 +121,7 @@ def nginx(folder: Path) -> Iterator[str]:
         "def post_worker_init(worker):\n"
         "    import recorder\n"
         "    shipped(worker)\n"
-        "    worker.wsgi = type(worker.wsgi)(recorder.app)  # header_names.py around it, as around the service\n"
+        "    worker.wsgi = type(worker.wsgi)(recorder.app)  # in header_names.py's layer\n"
     )
     service = stack.gunicorn(
         folder, SETTINGS, conf=conf, ready="/healthz", log=folder / "log", WEB_CONCURRENCY="1"
@@ -129,12 +130,12 @@ def nginx(folder: Path) -> Iterator[str]:
         yield server.address
 
 
-# -- the bytes between nginx and gunicorn ------------------------------------------------------------------------------
+# -- the bytes between nginx and gunicorn ----------------------------------------------------------
 
 
 @contextmanager
 def tapped(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
-    """Run nginx before a socket that stands in gunicorn's place, and keep what comes over it. Each request is "200"."""
+    """Run nginx before a socket in gunicorn's place, keep what comes, and answer 200."""
     seen: list[bytes] = []
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "gunicorn.sock"))
@@ -183,7 +184,7 @@ def wire() -> str:
     return re.sub("(?m)^(X-Request-ID): .*", rf"\1: {ONCE['HTTP_X_REQUEST_ID']}", text) + "\n"
 
 
-# -- all of it --------------------------------------------------------------------------------------------------------
+# -- all of it -------------------------------------------------------------------------------------
 
 
 def capture() -> dict[str, dict[str, Environ]]:
@@ -205,7 +206,7 @@ def capture() -> dict[str, dict[str, Environ]]:
 
 
 def table(environs: Mapping[str, Environ], known: Mapping[str, Environ] | None = None) -> str:
-    """Return the environs of one request side by side, and below, folded, the rows in which all agree.
+    """Return the environs of a request side by side, and below, folded, the rows that are equal.
 
     Rows that are the same for the request whose environs are `known` are left out.
     """

@@ -1,7 +1,7 @@
 """A WSGI application that answers with the environ that it was given, as JSON.
 
-    python docs/tour/environs/recorder.py                          # the standard library's server, on port 8000
-    gunicorn --chdir docs/tour/environs --threads 2 recorder:app   # gunicorn, on the same port
+    python docs/tour/environs/recorder.py                          # the standard library's server
+    gunicorn --chdir docs/tour/environs --threads 2 recorder:app   # gunicorn, on port 8000, too
 
 What is no text, number or truth value stands there as its type.
 """
@@ -11,7 +11,7 @@ import os
 import sys
 
 OF_THE_PROCESS = "(variables of the process)"
-SECRET = "WZ_CONNECTION_STRING"  # the service's key: its name is shown where it turns up, its value never
+SECRET = "WZ_CONNECTION_STRING"  # the service's key: shown is that it is there, and not its value
 
 
 def app(environ, start_response):
@@ -36,9 +36,10 @@ def app(environ, start_response):
 
 
 def body_of(environ):
-    """Read the body: to its end if the server says that it marks it, else as many bytes as were announced.
+    """Read to the body's end if the server marks it, else as many bytes as were announced.
 
-    A read without a length from an input that is not terminated waits for the client, which waits for the answer.
+    Without a length, a read from an input that is not terminated waits for the client, and that
+    waits for the answer.
     """
     if environ.get("wsgi.input_terminated"):
         return environ["wsgi.input"].read()
