@@ -78,7 +78,7 @@ def picture(times: Times) -> str:
 def _bars(times: Times) -> Iterator[str]:
     parts = times["parts"]
     tests, whole = (sum(part[key] for part in parts.values()) for key in ("tests", "seconds"))
-    heading = f"{tests:,} tests in {minutes(times['clock'])}, their times together {minutes(whole)}"
+    heading = f"{tests:,} tests in {minutes(times['clock'])}, and each part's share of the time"
     yield f'  <text x="16" y="22">{heading}</text>'
     yield (
         f'  <text class="small" x="16" y="42">Python {times["python"]}, {escape(times["machine"])}, '
@@ -89,7 +89,7 @@ def _bars(times: Times) -> Iterator[str]:
         y, width = 54 + row * ROW, max(1.0, part["seconds"] * scale)
         yield f'  <text class="code" x="16" y="{y + 14}">{name}</text>'
         yield f'  <rect class="once" x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}"/>'
-        label = f"{part['seconds']:.0f} s, {part['tests']:,} tests"
+        label = f"{100 * part['seconds'] / whole:.1f} %, {part['tests']:,} tests"
         yield f'  <text class="small" x="{LEFT + width + 8:.1f}" y="{y + 14}">{label}</text>'
 
 
