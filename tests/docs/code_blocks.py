@@ -148,8 +148,8 @@ RUN_BY = [
     Row("docs/deploy.md", "nginx", f"{_DEPLOY}::test_nginx_takes_the_lines_for_a_balancer"),
     Row("docs/deploy.md", "sh", f"{_DEPLOY}::test_the_secrets_of_the_containers_are_made", "podman"),
     Row("docs/from-flask.md", "python", "tests/examples/test_from_flask.py::test_a_block_runs"),
-    Row("docs/from-flask.md", "diff", f"{_MOVED}::test_sqlite_web", "sqlite_web/"),
-    Row("docs/from-flask.md", "diff", f"{_MOVED}::test_rq_dashboard", "rq_dashboard/"),
+    Row("docs/from-flask.md", "diff", f"{_MOVED}::test_sqlite_web_answers_as_on_flask", "sqlite_web/"),
+    Row("docs/from-flask.md", "diff", f"{_MOVED}::test_rq_dashboard_answers_as_on_flask", "rq_dashboard/"),
     Row("docs/hub.md", "console json", f"tests/docs/test_hub.py::{_COMMANDS}"),
     Row("docs/hub.md", "bash", _VARIABLES, "all=$("),
     Row("docs/layers.md", "console", "tests/docs/test_layers.py::test_a_request_is_traced_as_the_page_says"),
@@ -193,7 +193,11 @@ RUN_BY = [
     Row("docs/windows.md", "toml", f"{_WINDOWS}::test_its_job_toml_is_one"),
     Row("docs/windows.md", "text", f"{_WINDOWS}::test_the_error_that_it_shows_is_the_one_that_comes"),
     Row("docs/windows.md", "bash", _VARIABLES, "all=$("),
-    Row("examples/flaskr/README.md", "console", "tests/examples/test_flaskr.py::test_a_visit"),
+    Row(
+        "examples/flaskr/README.md",
+        "console",
+        "tests/examples/test_flaskr.py::test_a_visitor_registers_writes_changes_and_deletes",
+    ),
     Row("examples/suite/README.md", "console", "tests/examples/test_suite.py::test_a_copy_passes_over_all_layers"),
 ]
 
