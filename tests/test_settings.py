@@ -21,7 +21,7 @@ def start(environ: Mapping[str, str]) -> None:
     Defaults.from_settings(settings)
 
 
-def test_defaults() -> None:
+def test_what_is_not_set_has_a_default() -> None:
     settings = Settings.from_environ(BASE)
 
     assert settings.environment == "development"
@@ -29,7 +29,7 @@ def test_defaults() -> None:
     assert settings.upstream is None
 
 
-def test_hubs() -> None:
+def test_names_of_hubs_are_in_lower_case() -> None:
     assert Settings.from_environ({**BASE, "WZ_HUBS": "Clicks:32, orders:4"}).hubs == {"clicks": 32, "orders": 4}
 
 

@@ -38,7 +38,7 @@ def test_a_route_answers(app: App, client: Client) -> None:
     assert (answer.status_code, answer.mimetype, answer.text) == (200, "text/html", "Hello, ann!")
 
 
-def test_methods(app: App, client: Client) -> None:
+def test_a_method_without_a_view_is_a_405_with_allow(app: App, client: Client) -> None:
     @app.get("/thing")
     def read() -> str:
         return "read"
@@ -417,13 +417,13 @@ def test_an_error_page_escapes_what_it_shows(app: App, client: Client) -> None:
     assert "<script>" not in page
 
 
-def test_redirect(app: App, client: Client) -> None:
+def test_a_redirect_is_a_302_to_its_location(app: App, client: Client) -> None:
     app.add_url_rule("/", "index", lambda: redirect("/there"))
 
     assert (client.get("/").status_code, client.get("/").location) == (302, "/there")
 
 
-def test_url_for(app: App) -> None:
+def test_url_for_builds_by_name_and_suggests_one(app: App) -> None:
     blueprint = Blueprint("bp", url_prefix="/bp")
     blueprint.add_url_rule("/<name>", "view", lambda name: url_for(".view", name="b", q="é", _anchor="a b"))
     app.register(blueprint)
