@@ -49,7 +49,7 @@ def cases() -> list[Case]:
 
 def matrix(all_tests: list[Case]) -> str:
     """Return the table of all tests and all steps."""
-    heads = ["Flask" if name == FLASK else str(number(name)) for name in STEPS]
+    heads = [f"[Flask]({name}.py)" if name == FLASK else f"[{number(name)}]({name}.md)" for name in STEPS]
     lines = ["| Test | " + " | ".join(heads) + " |", "|---" + "|:-:" * len(STEPS) + "|"]
     lines += [
         f"| {test.link()} | " + " | ".join("✓" if test.passes(name) else "·" for name in STEPS) + " |"
