@@ -27,12 +27,15 @@ class Step(SphinxDirective):
         new = self._lines(self.arguments[0])
         before = self._lines(self.options["after"]) if "after" in self.options else new
         changes = _changes(before, new)
-        file = _block(new, linenos=True, highlight_args={"hl_lines": [n for _, added in changes for n in added]})
+        language = "nginx" if Path(self.arguments[0]).suffix == ".conf" else "python"
+        file = _block(
+            new, language, linenos=True, highlight_args={"hl_lines": [n for _, added in changes for n in added]}
+        )
         gone = [lines for lines, _ in changes if lines]
-        return [file, _folded(gone)] if gone else [file]
+        return [file, _folded(gone, language)] if gone else [file]
 
     def _lines(self, name: str) -> list[str]:
-        path = Path(self.env.doc2path(self.env.docname)).with_name(name)
+        path = Path(self.env.doc2path(self.env.docname)).parent / name
         self.env.note_dependency(path)
         try:
             return path.read_text().splitlines()
@@ -53,16 +56,16 @@ def _changes(before: list[str], after: list[str]) -> list[tuple[list[str], list[
     ]
 
 
-def _folded(gone: list[list[str]]) -> nodes.admonition:
+def _folded(gone: list[list[str]], language: str) -> nodes.admonition:
     count = sum(bool(line.strip()) for lines in gone for line in lines)
     title = nodes.title("", f"What is gone: {count} lines" if count > 1 else "What is gone: one line")
     lines = [line for place in gone for line in [*place, ""]][:-1]
-    return nodes.admonition("", title, _block(lines), collapsible=True, open=False, classes=["gone"])
+    return nodes.admonition("", title, _block(lines, language), collapsible=True, open=False, classes=["gone"])
 
 
-def _block(lines: list[str], **options: object) -> nodes.literal_block:
+def _block(lines: list[str], language: str, **options: object) -> nodes.literal_block:
     text = "\n".join(lines)
-    return nodes.literal_block(text, text, language="python", **options)
+    return nodes.literal_block(text, text, language=language, **options)
 
 
 def setup(app: Sphinx) -> None:

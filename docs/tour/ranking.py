@@ -8,7 +8,8 @@ import hmac
 import time
 from urllib.parse import quote
 
-KEY_NAME, KEY = "tour", "no secret, since it stands in the guide"
+KEY_NAME = "tour"
+KEY = "no secret, since it stands in the guide"
 
 
 class UnknownMember(LookupError):

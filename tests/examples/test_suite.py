@@ -113,10 +113,9 @@ CHANGES = [
 def test_a_change_fails_over_the_layers_that_the_page_names(
     copy: Path, file: str, old: str, new: str, test: str, layers: list[str]
 ) -> None:
-    for name, before, after in ((file, old, new), ("client.py", "settimeout(TIMEOUT)", "settimeout(5)")):
-        text = (copy / name).read_text()
-        assert text.count(before) == 1
-        (copy / name).write_text(text.replace(before, after))
+    change(copy / file, old, new)
+    if "gunicorn" in layers:  # which then does not answer at all: any time shows it
+        change(copy / "client.py", "settimeout(TIMEOUT)", "settimeout(2)")
 
     found = run(copy, "-k", test)
 
@@ -124,7 +123,13 @@ def test_a_change_fails_over_the_layers_that_the_page_names(
     assert {found[layer][test] for layer in LAYERS if layer not in layers} == {"passed"}
 
 
+def change(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new))
+
+
 def test_the_page_has_these_changes() -> None:
     rows = re.findall(r"^\| `(\S+)`: .* \| ([a-z, ]+) \| [A-Z].* \|$", README, re.MULTILINE)
 
-    assert rows == [(change.values[0], ", ".join(map(str, change.values[4]))) for change in CHANGES]  # type: ignore[call-overload]
+    assert rows == [(row.values[0], ", ".join(map(str, row.values[4]))) for row in CHANGES]  # type: ignore[call-overload]

@@ -40,8 +40,8 @@ STEPS = [
     FLASK,
 ]
 
-#: The least and the most that an application does itself also run behind a server.
-OVER_A_SOCKET = ["01_function", "05_errors"]
+#: The bare function, the last step that is a function, and the end also run behind a server.
+OVER_A_SOCKET = ["01_function", "05_errors", "12_wz"]
 
 
 class Step:

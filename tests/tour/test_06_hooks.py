@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from importlib import import_module
 from typing import Any
 
 import pytest
-from werkzeug.exceptions import BadRequest
+from flask import Flask
+from werkzeug.exceptions import BadRequest, MethodNotAllowed
 
+from wz import App
+
+from . import test_tour
+from .answers import answered
 from .blocks import held_to_the_pep
+from .progress import cases
 from .steps import run
 
 ANN = "/boards/points/members/ann"
@@ -58,6 +65,24 @@ class Noted:
 @pytest.fixture
 def noted() -> Noted:
     return Noted()
+
+
+@pytest.mark.parametrize("framework", ["tiny_without_hooks", "tiny"])
+def test_the_move_changes_nothing(framework: str) -> None:
+    """Step 5's views pass, on the class, every test that they pass on step 5's functions."""
+    passed = 0
+    for case in cases():
+        function = getattr(test_tour, case.function)
+        if case.passes("05_errors") and list(inspect.signature(function).parameters) == ["step"]:
+            step5 = run("05_errors")
+            app = import_module(framework).App(step5["errors"])
+            for rule in step5["url_map"].iter_rules():
+                (method,) = rule.methods - {"HEAD"}
+                app.route(rule.rule, method)(step5["views"][rule.endpoint])
+            function(held_to_the_pep(app))
+            passed += 1
+
+    assert passed > 10
 
 
 @pytest.mark.parametrize(
@@ -123,3 +148,62 @@ def test_the_program_s_hooks(caplog: pytest.LogCaptureFixture) -> None:
     assert client.get(ANN).json["score"] == 12.5
     assert refused.headers["Cache-Control"] == client.get("/nowhere").headers["Cache-Control"] == "no-store"
     assert [record.getMessage().partition(" took")[0] for record in caplog.records] == ["put", "put"]
+
+
+def test_an_id_by_two_hooks() -> None:
+    test_tour.test_every_answer_has_the_request_s_id(answered("06_hooks", 1))
+
+
+@pytest.mark.parametrize("careful", [False, True], ids=["as it is", "the answer to exercise 2"])
+def test_an_after_hook_that_fails(careful: bool) -> None:
+    module = answered("06_hooks", 2).module
+    app = module["Careful" if careful else "App"]({})
+    calls = []
+
+    def fail(request: Any, response: Any) -> Any:
+        calls.append(response.status_code)
+        raise ZeroDivisionError
+
+    app.after(fail)
+    app.route("/fine", "GET")(fine)
+    client = held_to_the_pep(app)
+    if careful:
+        assert client.get("/fine").status_code == 500
+        assert calls == [200]
+    else:
+        with pytest.raises(ZeroDivisionError):
+            client.get("/fine")
+        assert calls == [200, 500]
+
+
+def test_flask_runs_it_twice_too(caplog: pytest.LogCaptureFixture) -> None:
+    app = Flask("hooks")
+    calls = []
+
+    def fail(response: Any) -> Any:
+        calls.append(response.status_code)
+        raise ZeroDivisionError
+
+    app.after_request(fail)
+    app.add_url_rule("/fine", view_func=lambda: {})
+
+    assert app.test_client().get("/fine").status_code == 500
+    assert calls == [200, 500]
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize(
+    ("framework", "request_of"), [(Flask, "flask:request"), (App, "wz:request")], ids=["Flask", "wz"]
+)
+def test_flask_and_wz_match_before_their_hooks_run(framework: Any, request_of: str) -> None:
+    module, _, name = request_of.partition(":")
+    current = getattr(import_module(module), name)
+    app = framework("hooks")
+    seen: list[Any] = []
+    app.before_request(lambda: seen.append((current.endpoint, current.view_args, type(current.routing_exception))))
+    app.add_url_rule("/boards/<board>/top", "top", lambda board: {}, methods=["GET"])
+
+    app.test_client().get("/boards/points/top")
+    app.test_client().post("/boards/points/top")
+
+    assert seen == [("top", {"board": "points"}, type(None)), (None, None, MethodNotAllowed)]

@@ -25,7 +25,7 @@ from wz.tracing import Tracer
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-REQUESTS = int(os.environ.get("WZ_REQUESTS", 8_000))
+REQUESTS = int(os.environ.get("WZ_REQUESTS", 2_500))
 WARM_UP = 500
 #: Blocks of memory by which the interpreter's own caches may grow, however many requests there are.
 SLACK = 500
@@ -166,6 +166,13 @@ KINDS: list[Any] = [
     pytest.param("/handled", 410, b"", {}, id="an error handler"),
     pytest.param("/broken", 500, b"", {}, id="500"),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen() -> None:
+    """Look at nothing again of what other tests have left, which takes longer than all requests of a test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

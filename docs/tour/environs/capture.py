@@ -1,11 +1,12 @@
-"""The same request, three servers, three environs: all that this folder has but the requests is made by one command.
+"""The same request, three servers, three environs: one command makes what this folder has of it.
 
     python -m docs.tour.environs.capture
 
-`put.http` and `chunked.http` are sent, byte for byte, to recorder.py under wsgiref, under gunicorn on a port, and under
-nginx and gunicorn as they ship, with the one change that the recorder answers in the service's place. `put.json` and
-`chunked.json` have what each was given; `wire.txt` has the bytes that nginx sends on; `table.md` is both side by side.
-What differs from run to run (a port, an id) is replaced by a word in parentheses.
+`put.http` and `chunked.http` are sent, byte for byte, to recorder.py under wsgiref, under gunicorn
+on a port, and under nginx and gunicorn as they ship, but that the recorder answers in the service's
+place. `put.json` and `chunked.json` have what each was given, and `table.md` has it side by side;
+`wire.txt` has the bytes that nginx sends on. What differs from run to run (a port, an id) is
+replaced by a word in parentheses.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ from wz.live_server import LiveServer
 
 HERE = Path(__file__).parent
 REQUESTS = ("put", "chunked")
-SERVERS = {"wsgiref": "wsgiref", "gunicorn": "gunicorn on a port", "nginx": "nginx and gunicorn, as shipped"}
+SERVERS = {
+    "wsgiref": "wsgiref",
+    "gunicorn": "gunicorn on a port",
+    "nginx": "nginx and gunicorn, as shipped",
+}
 
 Environ = dict[str, Any]
 
@@ -58,7 +63,9 @@ WHO = {
 def request(name: str) -> bytes:
     """Return the bytes of `NAME.http`, whose lines end with CRLF on the wire."""
     data = (HERE / f"{name}.http").read_bytes().replace(b"\n", b"\r\n")
-    return data if b"Transfer-Encoding" in data else data.removesuffix(b"\r\n")  # which is no part of the body
+    return (
+        data if b"Transfer-Encoding" in data else data.removesuffix(b"\r\n")
+    )  # which is no part of the body
 
 
 def ask(address: str, data: bytes) -> Environ:
@@ -72,18 +79,20 @@ def ask(address: str, data: bytes) -> Environ:
     return {name: ONCE.get(name, value) for name, value in environ.items()}
 
 
-# -- the servers ------------------------------------------------------------------------------------------------------
+# -- the servers -----------------------------------------------------------------------------------
 
 
 @contextmanager
 def on_port(folder: Path, *command: object) -> Iterator[str]:
-    """Run a server whose command ends with its port, with the variables that a process of the service has."""
+    """Run a server whose command ends with its port, with variables as the service has them."""
     port = stack.free_port()
     address = f"http://127.0.0.1:{port}"
     variables = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **stack.environ(SETTINGS)}
     env = ["env", "-i", *(f"{name}={value}" for name, value in variables.items())]
     command = (*env, sys.executable, *command[:-1], f"{command[-1]}{port}")
-    with stack.process(command, lambda: stack.answers(LiveServer(address)), cwd=HERE, log=folder / "log"):
+    with stack.process(
+        command, lambda: stack.answers(LiveServer(address)), cwd=HERE, log=folder / "log"
+    ):
         yield address
 
 
@@ -112,19 +121,21 @@ def nginx(folder: Path) -> Iterator[str]:
         "def post_worker_init(worker):\n"
         "    import recorder\n"
         "    shipped(worker)\n"
-        "    worker.wsgi = type(worker.wsgi)(recorder.app)  # header_names.py around it, as around the service\n"
+        "    worker.wsgi = type(worker.wsgi)(recorder.app)  # in header_names.py's layer\n"
     )
-    service = stack.gunicorn(folder, SETTINGS, conf=conf, ready="/healthz", log=folder / "log", WEB_CONCURRENCY="1")
+    service = stack.gunicorn(
+        folder, SETTINGS, conf=conf, ready="/healthz", log=folder / "log", WEB_CONCURRENCY="1"
+    )
     with service, stack.nginx(folder, alone=True, log=folder / "nginx.log") as server:
         yield server.address
 
 
-# -- the bytes between nginx and gunicorn ------------------------------------------------------------------------------
+# -- the bytes between nginx and gunicorn ----------------------------------------------------------
 
 
 @contextmanager
 def tapped(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
-    """Run nginx before a socket that stands in gunicorn's place, and keep what comes over it. Each request is "200"."""
+    """Run nginx before a socket in gunicorn's place, keep what comes, and answer 200."""
     seen: list[bytes] = []
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / "gunicorn.sock"))
@@ -138,7 +149,9 @@ def tapped(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
                     return
                 with connection:
                     seen.append(whole(connection))
-                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+                    connection.sendall(
+                        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+                    )
 
         thread = Thread(target=serve)
         thread.start()
@@ -171,7 +184,7 @@ def wire() -> str:
     return re.sub("(?m)^(X-Request-ID): .*", rf"\1: {ONCE['HTTP_X_REQUEST_ID']}", text) + "\n"
 
 
-# -- all of it --------------------------------------------------------------------------------------------------------
+# -- all of it -------------------------------------------------------------------------------------
 
 
 def capture() -> dict[str, dict[str, Environ]]:
@@ -185,17 +198,21 @@ def capture() -> dict[str, dict[str, Environ]]:
                     environ["SERVER_PORT"] = PORT
                 if server == "wsgiref":
                     environ["SERVER_NAME"] = NAME
-                environ["SERVER_SOFTWARE"] = f"{environ['SERVER_SOFTWARE'].partition('/')[0]}/{VERSION}"
+                environ["SERVER_SOFTWARE"] = (
+                    f"{environ['SERVER_SOFTWARE'].partition('/')[0]}/{VERSION}"
+                )
                 found[name][server] = environ
     return found
 
 
 def table(environs: Mapping[str, Environ], known: Mapping[str, Environ] | None = None) -> str:
-    """Return the environs of one request side by side, and below, folded, the rows in which all agree.
+    """Return the environs of a request side by side, and below, folded, the rows that are equal.
 
     Rows that are the same for the request whose environs are `known` are left out.
     """
-    differ = [f"| | {' | '.join(SERVERS.values())} | written by |\n|---|{'---|' * (len(SERVERS) + 1)}"]
+    differ = [
+        f"| | {' | '.join(SERVERS.values())} | written by |\n|---|{'---|' * (len(SERVERS) + 1)}"
+    ]
     equal = ["| | under all three | written by |\n|---|---|---|"]
     for name in sorted(set().union(*environs.values()), key=_place):
         values = _row(environs, name)
@@ -227,7 +244,12 @@ def _row(environs: Mapping[str, Environ], name: str) -> list[Any]:
 
 
 def _place(name: str) -> tuple[object, ...]:
-    return name.startswith(("(", "WZ_")), name.startswith(("wsgi.", "gunicorn.", "wz.")), name.startswith("HTTP_"), name
+    return (
+        name.startswith(("(", "WZ_")),
+        name.startswith(("wsgi.", "gunicorn.", "wz.")),
+        name.startswith("HTTP_"),
+        name,
+    )
 
 
 def _cell(value: object) -> str:

@@ -1,7 +1,7 @@
 """A WSGI application that answers with the environ that it was given, as JSON.
 
-    python docs/tour/environs/recorder.py                          # the standard library's server, on port 8000
-    gunicorn --chdir docs/tour/environs --threads 2 recorder:app   # gunicorn, on the same port
+    python docs/tour/environs/recorder.py                          # the standard library's server
+    gunicorn --chdir docs/tour/environs --threads 2 recorder:app   # gunicorn, on port 8000, too
 
 What is no text, number or truth value stands there as its type.
 """
@@ -11,13 +11,15 @@ import os
 import sys
 
 OF_THE_PROCESS = "(variables of the process)"
-SECRET = "WZ_CONNECTION_STRING"  # the service's key: its name is shown where it turns up, its value never
+SECRET = "WZ_CONNECTION_STRING"  # the service's key: shown is that it is there, and not its value
 
 
 def app(environ, start_response):
     seen = {OF_THE_PROCESS: 0}
     for name, value in environ.items():
-        if name in os.environ and name != "SERVER_SOFTWARE":  # which gunicorn sets as a variable, too
+        if (
+            name in os.environ and name != "SERVER_SOFTWARE"
+        ):  # which gunicorn sets as a variable, too
             seen[OF_THE_PROCESS] += 1
             if name == SECRET:
                 seen[name] = "(the service's key)"
@@ -27,14 +29,17 @@ def app(environ, start_response):
             seen[name] = f"<{name_of(value)}>"
     seen["(body)"] = body_of(environ).decode("latin-1")
     answer = json.dumps(seen).encode()
-    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
+    start_response(
+        "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))]
+    )
     return [answer]
 
 
 def body_of(environ):
-    """Read the body: to its end if the server says that it marks it, else as many bytes as were announced.
+    """Read to the body's end if the server marks it, else as many bytes as were announced.
 
-    A read without a length from an input that is not terminated waits for the client, which waits for the answer.
+    Without a length, a read from an input that is not terminated waits for the client, and that
+    waits for the answer.
     """
     if environ.get("wsgi.input_terminated"):
         return environ["wsgi.input"].read()
