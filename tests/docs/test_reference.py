@@ -126,14 +126,6 @@ def command_of(text: str) -> str:
     return " ".join(words[: 3 if isinstance(first, click.Group) else 2])
 
 
-def test_the_guide_is_put_where_nginx_looks_for_it() -> None:
-    (root,) = re.findall(r"^ +root (.*);$", (DEPLOY / "nginx.conf").read_text(), re.MULTILINE)
-    page = (DOCS / "deploy.md").read_text()
-
-    assert f"cp -r /opt/wz/.site {root}/guide" in page
-    assert 'map "" $guide_url {' in (DEPLOY / "nginx.conf").read_text()
-
-
 def test_what_is_made_is_the_same_each_time(generated: Any, texts: Mapping[str, str]) -> None:
     """Or the guide would change without a reason; an object's address in memory would be one."""
     assert " at 0x" not in "".join(texts.values())
