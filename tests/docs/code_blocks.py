@@ -108,6 +108,7 @@ _README = "tests/docs/test_readme.py"
 _BOARDS = "tests/docs/test_boards.py"
 _CLIENTS = "tests/docs/test_clients.py"
 _DEPLOY = "tests/docs/test_deploy.py"
+_GUIDE = "tests/deploy/test_nginx_guide.py"
 _WINDOWS = "tests/docs/test_windows.py"
 _MACHINE = "tests/deploy/machine.py::main"  # needs root, and is not part of the suite
 _EXAMPLE = "tests/test_distribution.py::test_readme_s_first_example_answers_in_an_empty_environment"
@@ -147,6 +148,7 @@ RUN_BY = [
     Row("docs/deploy.md", "sh", f"{_DEPLOY}::test_the_address_of_sentinels_is_one", "sentinel"),
     Row("docs/deploy.md", "nginx", f"{_DEPLOY}::test_nginx_takes_the_lines_for_a_balancer"),
     Row("docs/deploy.md", "sh", f"{_DEPLOY}::test_the_secrets_of_the_containers_are_made", "podman"),
+    Row("docs/deploy.md", "sh", f"{_GUIDE}::test_the_lines_of_the_page_put_it_where_nginx_looks", "/opt/wz/.site"),
     Row("docs/from-flask.md", "python", "tests/examples/test_from_flask.py::test_a_block_runs"),
     Row("docs/from-flask.md", "diff", f"{_MOVED}::test_sqlite_web_answers_as_on_flask", "sqlite_web/"),
     Row("docs/from-flask.md", "diff", f"{_MOVED}::test_rq_dashboard_answers_as_on_flask", "rq_dashboard/"),
