@@ -11,12 +11,13 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO
+
+from pipeline.store.clock import machine_time
 
 #: What pages are made of; among it the code that they show, and whose docstrings they have.
 SOURCES = ("docs", "wz", "handlers", "pipeline", "deploy", "requirements")
@@ -26,7 +27,7 @@ ENDS = 2.0
 
 _PAGE = """\
 <!doctype html><html lang=en><meta charset=utf-8>{more}<title>{title}</title>
-<style>:root{{color-scheme:light dark}}body{{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto}}</style>
+<style>:root{{color-scheme:light dark}}body{{font:1rem/1.5 sans-serif;max-width:40rem;margin:4rem auto}}</style>
 <h1>{title}</h1><p>{text}</p>
 """
 
@@ -34,8 +35,8 @@ _PAGE = """\
 class Guide:
     """The guide of a checkout; as a context manager, after which nothing builds any more.
 
-    `log` is the file for what the build prints. A lock on the Makefile, which the build inherits, keeps a second `wz up`
-    of the same checkout from building at the same time.
+    `log` is the file for what the build prints. A lock on the Makefile, which the build inherits, keeps a second
+    `wz up` of the same checkout from building at the same time.
     """
 
     def __init__(self, checkout: Path, run_dir: Path, log: Path) -> None:
@@ -100,7 +101,7 @@ class Guide:
         return self._end(lock, self._build is not None and (self._build.returncode != 0 or not self._has_pages()))
 
     def _begin(self, lock: IO[str]) -> None:
-        self._began = time.time()  # a change after this may not be in it
+        self._began = machine_time()  # a change after this may not be in it
         with self._log.open("wb") as log:
             self._build = subprocess.Popen(
                 ["nice", "-n", "19", "make", "--no-print-directory", "docs"],

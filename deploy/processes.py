@@ -230,7 +230,8 @@ class Processes:
     def watch(self, attend: Callable[[], str] = str) -> None:
         """Print what the processes print, and start those again that end, each after a pause that doubles.
 
-        `attend` is called some times a second, and a text that it returns is printed, too. Raises `Interrupted`, or `ProcessEnded` for a status that no other start would change.
+        `attend` is called some times a second, and a text that it returns is printed, too. Raises
+        `Interrupted`, or `ProcessEnded` for a status that no other start would change.
         """
         while True:
             self._tick()

@@ -176,7 +176,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path, name: str, mode: 
         ),
         pytest.param({"WZ_BOARDS_CLUSTER": "unix:///a"}, "WZ_BOARDS_CLUSTER: address 1 is not", id="a socket"),
         pytest.param({"WZ_BOARDS_CLUSTER": "redis://a/4"}, "has only 0", id="a cluster's database"),
-        pytest.param({"WZ_GUIDE_URL": "/guide"}, "WZ_GUIDE_URL: '/guide': write where the guide is", id="no / at its end"),
+        pytest.param({"WZ_GUIDE_URL": "/guide"}, "WZ_GUIDE_URL: '/guide': write where", id="no / at its end"),
         pytest.param({"WZ_GUIDE_URL": "//other/guide/"}, "WZ_GUIDE_URL: '//other/guide/'", id="another host's"),
         pytest.param({"WZ_GUIDE_URL": 'https://h/";/'}, "WZ_GUIDE_URL: ", id="what would end a text of nginx.conf"),
         pytest.param({"WZ_UPSTREAM_FILE": "/no/such"}, "WZ_UPSTREAM_FILE: there is no file", id="no upstream file"),
