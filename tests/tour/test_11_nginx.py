@@ -8,6 +8,7 @@ import os
 import re
 import runpy
 import select
+import shlex
 import signal
 import socket
 import ssl
@@ -23,6 +24,7 @@ import trustme
 
 from .. import stack
 from ..deploy.wire import connect, exchange, read
+from ..docs.code_blocks import blocks_of
 from ..docs.markdown import python_blocks
 from .under_way import GUNICORN, NGINX, SILENCE, TOUR, gunicorn, nginx
 
@@ -83,6 +85,21 @@ def test_an_experiment_without_nginx(alone: str, name: str) -> None:
 def test_an_experiment_with_nginx(tmp_path: Path, alone: str, name: str) -> None:
     with nginx(tmp_path, THIRD, alone) as address:  # its own, as one of them uses up what an address may
         assert EXPERIMENTS[name](address, stack.PATIENCE) == OBSERVED[name][1]
+
+
+def test_the_page_s_commands_serve(tmp_path: Path) -> None:
+    block = next(block for block in blocks_of(PAGE, "11_nginx.md") if block.language == "console")
+    of_gunicorn, of_nginx = (shlex.split(line.replace("$PWD", "."))[2:] for line in block.source.splitlines())
+    options = [stack.REPOSITORY / word if "/" in word else word for word in of_gunicorn]
+    address = f"127.0.0.1:{stack.free_port()}"
+    with (
+        gunicorn(tmp_path, *options, "--bind", address),
+        nginx(tmp_path, stack.REPOSITORY / of_nginx[-1], address) as edge,
+    ):
+        answer = exchange(f"http://{edge}", GET % b"/large")
+
+    assert answer is not None
+    assert len(answer.body) == 32_000_000
 
 
 @pytest.mark.parametrize("conf", STAGES, ids=lambda conf: conf.name)
