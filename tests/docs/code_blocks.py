@@ -121,6 +121,7 @@ _HOOKS = "tests/tour/test_06_hooks.py"
 _CONTEXT = "tests/tour/test_07_context.py"
 _LAYERS = "tests/tour/test_08_middleware.py"
 _OR_NOT = "tests/tour/test_09_layer_or_not.py"
+_EDGE = "tests/tour/test_11_nginx.py"
 _VARIABLES = "tests/docs/test_code_blocks.py::test_variables_that_a_page_sets_are_set"
 
 RUN_BY = [
@@ -201,6 +202,16 @@ RUN_BY = [
         "tests/examples/test_flaskr.py::test_a_visitor_registers_writes_changes_and_deletes",
     ),
     Row("examples/suite/README.md", "console", "tests/examples/test_suite.py::test_a_copy_passes_over_all_layers"),
+    Row("docs/tour/11_nginx.md", "console", f"{_EDGE}::test_the_page_s_commands_serve", "1_relay.conf"),
+    Row("docs/tour/11_nginx.md", "console", f"{_EDGE}::test_an_experiment_with_nginx", "experiments.py"),
+    Row(
+        "docs/tour/11_nginx.md",
+        "console",
+        "tests/docs/test_console.py::test_what_the_pages_have_traced_is_there",
+        "trace",
+    ),
+    Row("docs/tour/11_nginx.md", "python", f"{_EDGE}::test_half_of_an_answer"),
+    Row("docs/tour/11_nginx.md", "nginx", f"{_EDGE}::test_a_location_for_larger_bodies"),
 ]
 
 
