@@ -167,7 +167,8 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, tuple):
         return list(value)
-    return f"<{type(value).__module__}.{type(value).__qualname__}>"
+    kind = value if isinstance(value, type) else type(value)
+    return f"<{kind.__module__}.{kind.__qualname__}>"
 
 
 class Answered(NamedTuple):

@@ -59,12 +59,12 @@ def blocks(recordings: Mapping[str, Recording]) -> dict[str, str]:
             f"{prefix}.environ": _folded("The environ", "json", _json(said.environ)),
             f"{prefix}.layers": _folded("The layers, and the share that is each one's own", "text", _layers(recording)),
             f"{prefix}.match": _fence("text", _detail(recording, "match")),
-            f"{prefix}.hooks": _fence("text", "\n".join(_names(recording, "before"))),
+            f"{prefix}.hooks": _fence("text", _hooks(recording, "before")),
             f"{prefix}.redis": _folded("The command", "text", _resp(said.redis.sent))
             + "\n\n"
             + _folded("The reply", "text", _resp(said.redis.received)),
-            f"{prefix}.after": _fence("text", "\n".join(_names(recording, "after")) or "(none)"),
-            f"{prefix}.response": _folded("What start_response is given", "text", _head(said)),
+            f"{prefix}.after": _fence("text", _hooks(recording, "after")),
+            f"{prefix}.response": _folded("What gunicorn's start_response is given", "text", _head(said)),
             f"{prefix}.send": _http("What gunicorn sends to nginx", said.gunicorn.received),
             f"{prefix}.back": _http("What nginx sends to the client", said.client.received),
             f"{prefix}.logs": "\n\n".join(
@@ -111,10 +111,10 @@ def _timeouts() -> str:
 
 
 def _way(recording: Recording) -> str:
-    lines = ["| Station | Whose time | Share |", "|---|---|---|"]
+    lines = ["| Station | What it does | Share |", "|---|---|---|"]
     for name, station in STATIONS.items():
         lines.append(
-            f"| [{station.heading}](#{anchor(station.heading)}) | {station.part} | {_share(recording, name)} |"
+            f"| [{station.heading}](#{anchor(station.heading)}) | {station.summary} | {_share(recording, name)} |"
         )
     return "\n".join(lines)
 
@@ -135,7 +135,8 @@ def _share(recording: Recording, name: str) -> str:
 def _time(recording: Recording, name: str) -> str:
     if name in TOGETHER:
         return f"**Time.** With {_link(TOGETHER[name])}."
-    return f"**Time.** {percent(recording.shares[name])} of the whole."
+    share = percent(recording.shares[name])
+    return f"**Time.** {share[0].upper()}{share[1:]} of the whole."
 
 
 def _link(name: str, page: str = "") -> str:
@@ -162,8 +163,8 @@ def _layers(recording: Recording) -> str:
     return "\n".join([*inside, f"{'  ' * len(layers)}app"])
 
 
-def _names(recording: Recording, kind: str) -> list[str]:
-    return [step.name for step in recording.steps if step.step == kind]
+def _hooks(recording: Recording, kind: str) -> str:
+    return "\n".join(f"{step.name:<24} {step.file}" for step in recording.steps if step.step == kind) or "(none)"
 
 
 def _detail(recording: Recording, kind: str) -> str:

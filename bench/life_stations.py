@@ -23,28 +23,43 @@ class Station(NamedTuple):
 
     heading: str
     part: Part
+    summary: str
     steps: tuple[str, ...] = ()
 
 
 #: In the order of the way. "client.in" and "client.out" are made by `life.py` from the client's times.
 STATIONS: dict[str, Station] = {
-    "client": Station("The client's socket", "the way", ("client.in",)),
-    "nginx": Station("nginx", "the way"),
-    "socket": Station("The unix socket", "the way"),
-    "thread": Station("A thread of gunicorn", "gunicorn", ("gunicorn.queue",)),
-    "parse": Station("The parser", "gunicorn", ("gunicorn.parse",)),
-    "environ": Station("The environ", "gunicorn", ("gunicorn.environ",)),
-    "layers": Station("The layers", "wz", ("wsgi", "layer", "rest")),
-    "app": Station("The app", "wz", ("app", "request")),
-    "match": Station("The match", "wz", ("match",)),
-    "hooks": Station("The before hooks", "service", ("before",)),
-    "arguments": Station("The arguments", "wz", ("argument",)),
-    "handler": Station("The handler", "service", ("view",)),
-    "redis": Station("Lua in Redis", "Redis", ("redis",)),
-    "finalize": Station("The answer is made", "wz", ("finalize", "after")),
-    "response": Station("start_response and teardown", "wz", ("response", "start_response", "teardown")),
-    "send": Station("gunicorn writes", "gunicorn"),
-    "back": Station("Back to the client", "the way", ("client.out",)),
+    "client": Station("The client's socket", "the way", "sends its bytes, and waits", ("client.in",)),
+    "nginx": Station("nginx", "the way", "takes the whole request, and says who the client is"),
+    "socket": Station("The unix socket", "the way", "is the way to gunicorn, and the queue before it"),
+    "thread": Station("A thread of gunicorn", "gunicorn", "is woken, and takes the connection", ("gunicorn.queue",)),
+    "parse": Station("The parser", "gunicorn", "makes a request of the bytes", ("gunicorn.parse",)),
+    "environ": Station("The environ", "gunicorn", "is that request in WSGI's words", ("gunicorn.environ",)),
+    "layers": Station(
+        "The layers",
+        "wz",
+        "are middleware: each sees the environ on the way in, and the headers on the way out",
+        ("wsgi", "layer", "rest"),
+    ),
+    "app": Station("The app", "wz", "makes the Request, and catches whatever is raised further in", ("app", "request")),
+    "match": Station("The match", "wz", "finds the rule, and the values in the path", ("match",)),
+    "hooks": Station("The before hooks", "service", "look at the token before anything is done", ("before",)),
+    "arguments": Station("The arguments", "wz", "are made of path and query, with their types", ("argument",)),
+    "handler": Station("The handler", "service", "asks the domain, which knows no HTTP", ("view",)),
+    "redis": Station("Lua in Redis", "Redis", "answers score and rank in one round trip", ("redis",)),
+    "finalize": Station(
+        "The answer is made", "wz", "of what the handler returned, and the after hooks see it", ("finalize", "after")
+    ),
+    "response": Station(
+        "start_response and teardown",
+        "wz",
+        "come before the first byte is written",
+        ("response", "start_response", "teardown"),
+    ),
+    "send": Station("gunicorn writes", "gunicorn", "head and body to nginx"),
+    "back": Station(
+        "Back to the client", "the way", "with nginx's own headers, and a line in each log", ("client.out",)
+    ),
 }
 
 #: Stations whose time can't be told from another's, and which that is (see `life.py`).
@@ -57,13 +72,17 @@ _STATION_OF = {step: name for name, station in STATIONS.items() for step in stat
 
 
 class Step(msgspec.Struct):
-    """A step of the trace: its station, its kind and name, the share of the whole that is its own, what was noted."""
+    """A step of the trace: its station, its kind and name, the share of the whole that is its own.
+
+    `detail` is what was noted of it, `file` where its code is.
+    """
 
     station: str
     step: str
     name: str
     share: float
     detail: str = ""
+    file: str = ""
 
 
 class Parsed(msgspec.Struct):
@@ -139,7 +158,13 @@ def steps(traces: Iterable[Trace]) -> list[Step]:
         for row in waterfall:
             key = row.span.step, row.span.name
             own[key] = own.get(key, 0) + row.own / whole
-            last[key] = Step(_STATION_OF[row.span.step], *key, share=0, detail=row.span.detail)
+            last[key] = Step(
+                _STATION_OF[row.span.step],
+                *key,
+                share=0,
+                detail=row.span.detail,
+                file=row.span.where.rpartition(":")[0],
+            )
         found.append(own)
     medians = {key: statistics.median(one.get(key, 0.0) for one in found) for key in last}
     all_ = sum(medians.values())

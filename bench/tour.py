@@ -27,7 +27,7 @@ import click
 from handlers.console.layers.measured import PARTS, measured
 
 from .framework import Call, Table, environ_of
-from .tour_chart import NAMES, drawing
+from .tour_chart import drawing, name_of
 
 TOUR = Path(__file__).parents[1] / "docs" / "tour"
 FILE = TOUR / "cost.json"
@@ -119,7 +119,7 @@ def _shares_of_all(found: dict[str, Any]) -> str:
     rows = ["| Step | " + " | ".join(REQUESTS) + " |", "|---" + "|--:" * len(REQUESTS) + "|"]
     for step, shares in found["shares"].items():
         cells = " | ".join(f"{shares[name]:.2f}" for name in REQUESTS)
-        rows.append(f"| {NAMES.get(step, step.replace('_', ' '))} | {cells} |")
+        rows.append(f"| {name_of(step)} | {cells} |")
     versions = " and ".join(f"{name.title()} {version}" for name, version in found["versions"].items())
     rows += [
         "",
@@ -133,7 +133,7 @@ def _parts_of_a_request(found: dict[str, Any]) -> str:
     """Return a table of what `bench.layers` has measured."""
     bars = measured().bars
     whole = bars[-1].total
-    rows = ["| | " + " | ".join(PARTS.values()) + " | together |", "|---" + "|--:" * (len(PARTS) + 1) + "|"]
+    rows = ["| Program | " + " | ".join(PARTS.values()) + " | together |", "|---" + "|--:" * (len(PARTS) + 1) + "|"]
     for bar in bars:
         cells = [*(bar.parts[part] for part in PARTS), bar.total]
         rows.append(f"| {bar.name} | " + " | ".join(f"{100 * cost / whole:.0f}" for cost in cells) + " |")

@@ -117,12 +117,13 @@ _MOVED = "tests/examples/test_moved_programs.py"
 _COMMANDS = "test_the_commands_print_what_the_page_says"
 _OVER_TLS = f"{_CLIENTS}::test_each_program_s_events_are_stored_over_tls"
 _TRACED = "tests/docs/test_console.py::test_what_the_pages_have_traced_is_there"
-_TOUR = "tests/tour/test_pages.py"
+_TRACE = "tests/tour/test_pages.py::test_the_trace_shows_what_the_answer_says"
+_PRINTED = "tests/tour/test_pages.py::test_its_commands_print_what_it_says"
 _ONE = "tests/tour/test_01_function.py"
 _HOOKS = "tests/tour/test_06_hooks.py"
 _CONTEXT = "tests/tour/test_07_context.py"
-_ONION = "tests/tour/test_08_middleware.py"
-_NINE = "tests/tour/test_09_layer_or_not.py"
+_LAYERS = "tests/tour/test_08_middleware.py"
+_OR_NOT = "tests/tour/test_09_layer_or_not.py"
 _TEN = "tests/tour/test_10_gunicorn.py"
 _FORK = "test_a_connection_that_crosses_a_fork_gives_each_the_other_s_answer"
 _VARIABLES = "tests/docs/test_code_blocks.py::test_variables_that_a_page_sets_are_set"
@@ -162,28 +163,47 @@ RUN_BY = [
     Row("docs/life/*.md", "console", _TRACED, "wz trace"),
     Row("docs/scaling-boards.md", "nginx", "tests/docs/test_scaling.py::test_an_answer_is_kept_for_who_has_asked"),
     Row("docs/testing.md", "python ini", "tests/test_pytest_plugin.py::test_the_page_s_project_passes"),
-    Row("docs/tour/index.md", "console", f"{_TOUR}::test_its_commands_print_what_it_says"),
-    Row("docs/tour/01_*.md", "console", f"{_TOUR}::test_its_commands_print_what_it_says", "curl"),
-    Row("docs/tour/*.md", "console", f"{_TOUR}::test_the_trace_shows_what_the_answer_says", "wz --app"),
+    Row("docs/tour/index.md", "console", _PRINTED),
+    Row("docs/tour/01_*.md", "console", _PRINTED, "curl"),
     Row("docs/tour/01_*.md", "python", f"{_ONE}::test_gunicorn_runs_the_least_that_there_is", "204 No Content"),
+    Row("docs/tour/0[1-5]_*.md", "console", _TRACE, "wz --app"),
     Row("docs/tour/0[1-5]_*.md", "python", "tests/tour/test_exercises.py::test_an_answer_breaks_nothing"),
-    Row("docs/tour/06_*.md", "python", f"{_HOOKS}::test_an_id_by_two_hooks", "name_request"),
-    Row("docs/tour/06_*.md", "python", f"{_HOOKS}::test_an_after_hook_that_fails", "class Careful"),
-    Row("docs/tour/07_*.md", "python", f"{_CONTEXT}::test_a_generator_may_keep_the_context", "keeping_context"),
-    Row("docs/tour/07_*.md", "python", f"{_CONTEXT}::test_a_thread_of_a_view_begins_with_nothing", "start_beside"),
-    Row("docs/tour/08_*.md", "python", f"{_ONION}::test_an_answer_of_a_layer_never_reaches_the_application", "limited"),
-    Row("docs/tour/08_*.md", "python", f"{_ONION}::test_what_a_layer_sees_depends_on_its_place", "access_log"),
-    Row("docs/tour/09_*.md", "python", f"{_NINE}::test_an_answer_that_needs_no_session_has_no_cookie", "session_layer"),
-    Row("docs/tour/09_*.md", "python", f"{_NINE}::test_a_page_is_as_long_as_it_says", "filled_in"),
-    Row("docs/tour/09_*.md", "python", f"{_NINE}::test_a_file_outside_of_the_folder_is_a_404", "def file("),
-    Row("docs/tour/09_*.md", "python", f"{_NINE}::test_the_cookie_can_be_read_without_the_key", "def read("),
-    Row("docs/tour/09_*.md", "python", f"{_NINE}::test_a_file_that_the_client_has_is_not_sent_again", "def shared("),
+    Row("docs/tour/06_hooks.md", "console", _TRACE),
+    Row("docs/tour/06_hooks.md", "python", f"{_HOOKS}::test_an_id_by_two_hooks", "def tell_id"),
+    Row("docs/tour/06_hooks.md", "python", f"{_HOOKS}::test_an_after_hook_that_fails", "class Careful"),
+    Row("docs/tour/07_context.md", "console", _TRACE),
+    Row("docs/tour/07_context.md", "python", f"{_CONTEXT}::test_a_generator_may_keep_the_context", "keeping_context"),
+    Row(
+        "docs/tour/07_context.md", "python", f"{_CONTEXT}::test_a_thread_of_a_view_begins_with_nothing", "start_beside"
+    ),
+    Row("docs/tour/08_middleware.md", "console", _TRACE),
+    Row(
+        "docs/tour/08_middleware.md", "python", f"{_LAYERS}::test_what_a_layer_sees_depends_on_its_place", "access_log"
+    ),
+    Row("docs/tour/08_middleware.md", "python", f"{_LAYERS}::test_a_refusal_of_a_layer_has_an_id", "def limited"),
+    Row("docs/tour/09_layer_or_not.md", "console", _TRACE),
+    Row(
+        "docs/tour/09_layer_or_not.md",
+        "python",
+        f"{_OR_NOT}::test_an_answer_that_needs_no_session_has_no_cookie",
+        "session_layer",
+    ),
+    Row("docs/tour/09_layer_or_not.md", "python", f"{_OR_NOT}::test_a_page_is_as_long_as_it_says", "filled_in"),
+    Row("docs/tour/09_layer_or_not.md", "python", f"{_OR_NOT}::test_a_file_outside_of_the_folder_is_a_404", "def file"),
+    Row(
+        "docs/tour/09_layer_or_not.md", "python", f"{_OR_NOT}::test_the_cookie_can_be_read_without_the_key", "def read"
+    ),
+    Row(
+        "docs/tour/09_layer_or_not.md",
+        "python",
+        f"{_OR_NOT}::test_a_file_that_the_client_has_is_not_sent_again",
+        "def shared",
+    ),
+    Row("docs/tour/12_wz.md", "console", _TRACE),
+    Row("docs/tour/12_wz.md", "python", "tests/tour/test_12_wz.py::test_an_after_hook_is_given_a_response"),
     Row("docs/tour/10_*.md", "console", f"{_TEN}::test_each_stage_serves", "1_listen.conf.py"),
     Row("docs/tour/10_*.md", "console", f"{_TEN}::{_FORK}", "fork.py"),
     Row("docs/tour/10_*.md", "console", _TRACED, "wz trace"),
-    Row(
-        "docs/tour/12_*.md", "python", "tests/tour/test_12_wz.py::test_an_after_hook_is_given_a_response", "not_stored"
-    ),
     Row("docs/windows.md", "console", f"{_WINDOWS}::{_COMMANDS}"),
     Row("docs/windows.md", "sql", f"{_WINDOWS}::test_the_queries_are_the_jobs_and_one_of_azures_diagnostics"),
     Row("docs/windows.md", "toml", f"{_WINDOWS}::test_its_job_toml_is_one"),

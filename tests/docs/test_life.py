@@ -81,26 +81,39 @@ def test_each_station_leads_to_the_next() -> None:
         assert f"](#{anchor(following)})" in found[here].partition("**Next.**")[2]
 
 
-def names_in(path: Path) -> set[str]:
-    """Return the names of a module, and of its classes' members, as links have them."""
+def has(path: Path, name: str) -> bool:
+    """Say whether a file has what a link to it names: a name of a module or of a class in it, elsewhere a word."""
+    if path.suffix != ".py":
+        return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", path.read_text()) is not None
     found: set[str] = set()
     for statement in ast.parse(path.read_text()).body:
         match statement:
-            case ast.ClassDef(name=name, body=body):
-                found |= {name, *(f"{name}.{one.name}" for one in body if isinstance(one, ast.FunctionDef))}
-            case ast.FunctionDef(name=name):
-                found.add(name)
-            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-                found.add(name)
-    return found
+            case ast.ClassDef(name=of, body=body):
+                found |= {of, *(f"{of}.{one.name}" for one in body if isinstance(one, ast.FunctionDef))}
+            case ast.FunctionDef(name=of):
+                found.add(of)
+            case ast.Assign(targets=[ast.Name(id=of)]) | ast.AnnAssign(target=ast.Name(id=of)):
+                found.add(of)
+    return name in found
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_to_what_they_name(page: str) -> None:
-    links = [(path, name) for path, name in _LINK.findall((FOLDER / page).read_text()) if path.endswith(".py")]
+    links = [(path, name) for path, name in _LINK.findall((FOLDER / page).read_text()) if not path.endswith(".md")]
 
     assert links
-    assert [link for link in links if link[1] not in names_in((FOLDER / link[0]).resolve())] == []
+    assert [link for link in links if not has((FOLDER / link[0]).resolve(), link[1])] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_failure_has_its_test(page: str) -> None:
+    failures = [
+        part.partition("**If it fails here.**")[2].partition("**Next.**")[0] for part in sections(page).values()
+    ]
+    items = [item for part in failures for item in re.split(r"^- ", part, flags=re.MULTILINE)[1:]]
+
+    assert items
+    assert [item for item in items if not re.search(r"#test_\w+\)", item)] == []
 
 
 @pytest.mark.parametrize("file", ASKS)
@@ -219,9 +232,9 @@ def ends(place: Tapped, case: Case) -> tuple[int, str]:
 
 
 def is_told(page: str, heading: str, case: Case) -> bool:
-    """Say whether the table of failures of a section has this status, and who answers."""
-    table = sections(page)[heading].partition("**If it fails here.**")[2]
-    return re.search(rf"^\|[^|]*\b{case.status}\b[^|]*\| {case.by}\b", table, re.MULTILINE) is not None
+    """Say whether the list of failures of a section has this status, and who answers."""
+    failures = sections(page)[heading].partition("**If it fails here.**")[2]
+    return re.search(rf"^- \*\*[^*]*\b{case.status}\b[^*]*\*\* by {case.by}\b", failures, re.MULTILINE) is not None
 
 
 @pytest.mark.parametrize("case", ENDS.values(), ids=ENDS)
@@ -249,3 +262,16 @@ def test_a_script_that_redis_has_lost_is_sent_again(place: Tapped) -> None:
     command, reply = place.to_redis.exchange(begin, b"EVALSHA")
     assert re.findall(rb"EVAL\w*", command) == [b"EVALSHA", b"EVAL"]
     assert reply.startswith(b"-NOSCRIPT")
+
+
+def test_a_chunked_body_goes_on_with_its_length(place: Tapped) -> None:
+    begin = len(place.to_gunicorn.said)
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(POST.body), POST.body)
+    head, _, _ = POST.data({"Content-Length": None, "Transfer-Encoding": "chunked"}).partition(b"\r\n\r\n")
+    answer = exchange(place.nginx, head + b"\r\n\r\n" + chunks)
+
+    assert answer is not None
+    assert answer.status == 201
+    asked, _ = place.to_gunicorn.exchange(begin, POST.body)
+    assert f"Content-Length: {len(POST.body)}\r\n".encode() in asked
+    assert b"Transfer-Encoding" not in asked

@@ -499,6 +499,34 @@ def test_an_app_may_have_a_page_of_its_own_for_errors(app: App, client: Client) 
     assert client.get("/limited").json["detail"] == "busy"
 
 
+def test_an_error_may_say_where_it_is_explained(app: App, client: Client) -> None:
+    class Unknown(Exception):
+        pass
+
+    class Late(Exception):
+        pass
+
+    def explain(exc: HTTPException, request: Request) -> str | None:
+        kind = getattr(exc, "stands_for", None)
+        return None if exc.code == 405 else f"/help#{kind.__name__ if kind else exc.code}"
+
+    def fail(kind: type[Exception]) -> None:
+        raise kind("<x>")
+
+    app.error_help = explain
+    app.problems[Unknown] = 404
+    app.register_error_handler(Late, lambda exc: Problem(504, "late"))
+    app.add_url_rule("/unknown", "unknown", lambda: fail(Unknown))
+    app.add_url_rule("/late", "late", lambda: fail(Late))
+
+    for path, place in {"/unknown": "/help#Unknown", "/late": "/help#Late", "/none": "/help#404"}.items():
+        answer, page = client.get(path), client.get(path, headers={"Accept": "text/html"})
+        assert (answer.json["see"], answer.headers["Link"]) == (place, f'<{place}>; rel="help"')
+        assert (f'<a href="{place}">' in page.text, page.headers["Link"]) == (True, answer.headers["Link"])
+    refused = client.post("/late")
+    assert (refused.status_code, "see" in refused.text, "Link" in refused.headers) == (405, False, False)
+
+
 def test_a_page_for_errors_that_fails_is_replaced(app: App, client: Client, caplog: pytest.LogCaptureFixture) -> None:
     app.testing = False
     app.error_page = lambda exc, request, headers: Response(str(1 // 0))
