@@ -4,6 +4,7 @@
     python -m bench.tour --json     the same as JSON
     python -m bench.tour --quick    fewer rounds
     python -m bench.tour --write    the same, stored for the pages: cost.json, costs.svg, and the lines in them
+    python -m bench.tour --pages    no run: the picture and the pages from what is stored, also by bench.layers
 
 All programs are in one process and take turns, as in `bench.framework`. Only shares are kept: between two machines, or
 two hours of one, microseconds differ by half and more, and shares by a few hundredths.
@@ -27,7 +28,7 @@ import click
 from handlers.console.layers.measured import PARTS, measured
 
 from .framework import Call, Table, environ_of
-from .tour_chart import NAMES, drawing
+from .tour_chart import drawing, name_of
 
 TOUR = Path(__file__).parents[1] / "docs" / "tour"
 FILE = TOUR / "cost.json"
@@ -119,7 +120,7 @@ def _shares_of_all(found: dict[str, Any]) -> str:
     rows = ["| Step | " + " | ".join(REQUESTS) + " |", "|---" + "|--:" * len(REQUESTS) + "|"]
     for step, shares in found["shares"].items():
         cells = " | ".join(f"{shares[name]:.2f}" for name in REQUESTS)
-        rows.append(f"| {NAMES.get(step, step.replace('_', ' '))} | {cells} |")
+        rows.append(f"| {name_of(step)} | {cells} |")
     versions = " and ".join(f"{name.title()} {version}" for name, version in found["versions"].items())
     rows += [
         "",
@@ -131,12 +132,17 @@ def _shares_of_all(found: dict[str, Any]) -> str:
 
 def _parts_of_a_request(found: dict[str, Any]) -> str:
     """Return a table of what `bench.layers` has measured."""
-    bars = measured().bars
+    run = measured()
+    bars = run.bars
     whole = bars[-1].total
-    rows = ["| | " + " | ".join(PARTS.values()) + " | together |", "|---" + "|--:" * (len(PARTS) + 1) + "|"]
+    rows = ["| Program | " + " | ".join(PARTS.values()) + " | together |", "|---" + "|--:" * (len(PARTS) + 1) + "|"]
     for bar in bars:
         cells = [*(bar.parts[part] for part in PARTS), bar.total]
         rows.append(f"| {bar.name} | " + " | ".join(f"{100 * cost / whole:.0f}" for cost in cells) + " |")
+    versions = ", ".join(
+        f"{name if name == 'msgspec' else name.title()} {version}" for name, version in run.versions.items()
+    )
+    rows += ["", f"Measured by `python -m bench.layers --write` on {run.date}: {versions}."]
     return "\n".join(rows) + "\n"
 
 
@@ -154,20 +160,27 @@ def _commit() -> str:
     return subprocess.run(command, cwd=TOUR, capture_output=True, text=True, check=True).stdout.strip()
 
 
+def write_pages(found: dict[str, Any]) -> None:
+    """Draw the picture, and write a run's figures into the pages that there are."""
+    PICTURE.write_text(drawing(found["shares"], FLASK))
+    for page in (TOUR / f"{step}.md" for step in STEPS):
+        if page.exists():
+            page.write_text(rewritten(page, found))
+
+
 @click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)
 @click.option("--write", is_flag=True, help="Store the run for the pages of the tour.")
+@click.option("--pages", is_flag=True, help="Measure nothing: write the picture and the pages from the stored runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--quick", is_flag=True, help="Fewer rounds.")
-def main(write: bool, as_json: bool, quick: bool) -> None:
-    found = measure(10 if quick else 150)
+def main(write: bool, pages: bool, as_json: bool, quick: bool) -> None:
+    found = stored() if pages else measure(10 if quick else 150)
     document = json.dumps(found, indent=1) + "\n"
     print(document if as_json else table(found), end="" if as_json else "\n")
     if write:
         FILE.write_text(document)
-        PICTURE.write_text(drawing(found["shares"], FLASK))
-        for page in (TOUR / f"{step}.md" for step in STEPS):
-            if page.exists():
-                page.write_text(rewritten(page, found))
+    if write or pages:
+        write_pages(found)
 
 
 if __name__ == "__main__":

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-WIDTH, LEFT, RIGHT, TOP = 800, 150, 70, 84
+WIDTH, LEFT, RIGHT, TOP = 800, 140, 130, 84
 BAR, GROUP = 9, 38  # height of a bar, and from one step to the next
-
-#: What a reader is shown for a file's name.
-NAMES = {"12_wz": "12 wz", "in_flask": "Flask"}
 
 STYLE = """\
     text { font: 14px system-ui, sans-serif; fill: #1f2328 }
     .small { font-size: 12px; fill: #59636e }
     .end { text-anchor: end } .middle { text-anchor: middle }
     .GET { fill: #2a6fbb } .PUT { fill: #3a8a4a } .missing { fill: #b0622a }
-    line { stroke: #8c959f; stroke-width: 1; stroke-dasharray: 3 3 }
+    line { stroke: #8c959f; stroke-width: 1; stroke-dasharray: 3 3; stroke-opacity: 0.5 }
     @media (prefers-color-scheme: dark) {
       text { fill: #f0f6fc } .small { fill: #b1bac4 } line { stroke: #768390 }
       .GET { fill: #6cb0f5 } .PUT { fill: #7ccf8c } .missing { fill: #f0a46c }
@@ -29,8 +26,13 @@ def drawing(shares: Mapping[str, Mapping[str, float]], whole: str) -> str:
     height = TOP + GROUP * len(shares) + 8
     lines = [*_head(height, shares[whole]), *_grid(scale, height)]
     for number, (step, costs) in enumerate(shares.items()):
-        lines += _bars(NAMES.get(step, step.replace("_", " ")), costs, TOP + GROUP * number, scale)
+        lines += _bars(name_of(step), costs, TOP + GROUP * number, scale)
     return "\n".join([*lines, "</svg>", ""])
+
+
+def name_of(step: str) -> str:
+    """Return what a reader is shown for a file's name."""
+    return "Flask" if step == "in_flask" else step.lstrip("0").replace("_", " ")
 
 
 def _bars(name: str, costs: Mapping[str, float], top: int, scale: float) -> Iterator[str]:
@@ -38,8 +40,8 @@ def _bars(name: str, costs: Mapping[str, float], top: int, scale: float) -> Iter
     for place, (request, share) in enumerate(costs.items()):
         y, width = top + place * (BAR + 1), share * scale
         yield f'  <rect class="{_class(request)}" x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}"/>'
-        if place == 0:
-            yield f'  <text class="small" x="{LEFT + width + 6:.1f}" y="{y + 9}">{share:.2f}</text>'
+    label = " · ".join(f"{share:.2f}" for share in costs.values())
+    yield f'  <text class="small" x="{LEFT + max(costs.values()) * scale + 8:.1f}" y="{top + 19}">{label}</text>'
 
 
 def _grid(scale: float, height: int) -> Iterator[str]:

@@ -20,6 +20,7 @@ from pipeline.store.client import address_of, database, hubs_client, redis_clien
 from pipeline.store.clock import machine_time
 
 from .address import Address
+from .guide import Guide
 
 
 def first_hub(settings: Settings) -> str | None:
@@ -29,7 +30,13 @@ def first_hub(settings: Settings) -> str | None:
 
 
 def welcome(
-    settings: Settings, address: Address, state: Path, hub: str | None, key_is_new: bool, link: str = ""
+    settings: Settings,
+    address: Address,
+    state: Path,
+    hub: str | None,
+    key_is_new: bool,
+    link: str = "",
+    guide: Guide | None = None,
 ) -> str:
     """Return what to try; `hub` is the one that takes the event, or None to show no event.
 
@@ -56,11 +63,13 @@ def welcome(
     own = f", with your {given_by()}," if given_by() else ","
     trusted = f"\nClients trust its certificate by {address.authority}: curl --cacert ..." if address.authority else ""
     look = f"\nLook at it in a browser, by this link, which signs in once (`wz console` prints more):\n\n{link}\n"
+    building = ", once it is built, in some minutes at most" if guide and guide.is_being_built else ""
+    read = f"\nRead the guide at {address.url}/guide/{building}." if guide else ""
     missing = "" if shutil.which("redis-cli") else " (redis-cli is not on PATH, and `make` does not install it)"
     return f"""
 wz answers at {address.url} until Ctrl-C.{trusted}
 {connection_string(settings, state, key_is_new)}
-{look if link else ""}
+{look if link else ""}{read}
 In another terminal{own} this line gives you `wz` and a token:
 
 {second_terminal(state)} && auth=$(wz token --lifetime 24h --header)

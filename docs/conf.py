@@ -16,6 +16,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "_ext.code_links",
+    "_ext.generated",
     "_ext.step",
     "_ext.figures",
     "_ext.built_pages",

@@ -10,7 +10,7 @@ from werkzeug.routing import Map, Rule
 
 class App:
     def __init__(self, errors):
-        self.errors = errors  # which HTTP error stands for which of the domain's
+        self.errors = errors  # what HTTP calls what the domain raises
         self.url_map = Map()
         self.views = {}
         self.befores, self.afters, self.teardowns = [], [], []
@@ -91,8 +91,8 @@ class App:
 
     def problem(self, exc):
         if not isinstance(exc, HTTPException):
-            mro = type(exc).__mro__
-            known = next((self.errors[cls] for cls in mro if cls in self.errors), None)
+            errors = self.errors
+            known = next((errors[cls] for cls in type(exc).__mro__ if cls in errors), None)
             if known is None:
                 logging.getLogger("tour").error("a request failed", exc_info=exc)
             exc = known(str(exc)) if known else InternalServerError()

@@ -31,7 +31,7 @@ def test_a_page_tells_the_stored_run(page: Path) -> None:
     text = page.read_text()
 
     assert line(page.stem, stored()["shares"]) in text
-    assert rewritten(page, stored()) == text, "write it anew: python -m bench.tour --write"
+    assert rewritten(page, stored()) == text, "write it anew: python -m bench.tour --pages"
 
 
 def test_the_picture_is_of_the_stored_run() -> None:

@@ -116,6 +116,11 @@ _ORIGIN = "tests/console/test_cross_origin.py"
 _MOVED = "tests/examples/test_moved_programs.py"
 _COMMANDS = "test_the_commands_print_what_the_page_says"
 _OVER_TLS = f"{_CLIENTS}::test_each_program_s_events_are_stored_over_tls"
+_TRACE = "tests/tour/test_pages.py::test_the_trace_shows_what_the_answer_says"
+_HOOKS = "tests/tour/test_06_hooks.py"
+_CONTEXT = "tests/tour/test_07_context.py"
+_LAYERS = "tests/tour/test_08_middleware.py"
+_OR_NOT = "tests/tour/test_09_layer_or_not.py"
 _VARIABLES = "tests/docs/test_code_blocks.py::test_variables_that_a_page_sets_are_set"
 
 RUN_BY = [
@@ -144,8 +149,8 @@ RUN_BY = [
     Row("docs/deploy.md", "nginx", f"{_DEPLOY}::test_nginx_takes_the_lines_for_a_balancer"),
     Row("docs/deploy.md", "sh", f"{_DEPLOY}::test_the_secrets_of_the_containers_are_made", "podman"),
     Row("docs/from-flask.md", "python", "tests/examples/test_from_flask.py::test_a_block_runs"),
-    Row("docs/from-flask.md", "diff", f"{_MOVED}::test_sqlite_web", "sqlite_web/"),
-    Row("docs/from-flask.md", "diff", f"{_MOVED}::test_rq_dashboard", "rq_dashboard/"),
+    Row("docs/from-flask.md", "diff", f"{_MOVED}::test_sqlite_web_answers_as_on_flask", "sqlite_web/"),
+    Row("docs/from-flask.md", "diff", f"{_MOVED}::test_rq_dashboard_answers_as_on_flask", "rq_dashboard/"),
     Row("docs/hub.md", "console json", f"tests/docs/test_hub.py::{_COMMANDS}"),
     Row("docs/hub.md", "bash", _VARIABLES, "all=$("),
     Row("docs/layers.md", "console", "tests/docs/test_layers.py::test_a_request_is_traced_as_the_page_says"),
@@ -154,12 +159,49 @@ RUN_BY = [
     Row("docs/life/index.md", "console", f"{_LIFE}::test_the_command_of_the_page_draws_the_request"),
     Row("docs/scaling-boards.md", "nginx", "tests/docs/test_scaling.py::test_an_answer_is_kept_for_who_has_asked"),
     Row("docs/testing.md", "python ini", "tests/test_pytest_plugin.py::test_the_page_s_project_passes"),
+    Row("docs/tour/06_hooks.md", "console", _TRACE),
+    Row("docs/tour/06_hooks.md", "python", f"{_HOOKS}::test_an_id_by_two_hooks", "def tell_id"),
+    Row("docs/tour/06_hooks.md", "python", f"{_HOOKS}::test_an_after_hook_that_fails", "class Careful"),
+    Row("docs/tour/07_context.md", "console", _TRACE),
+    Row("docs/tour/07_context.md", "python", f"{_CONTEXT}::test_a_generator_may_keep_the_context", "keeping_context"),
+    Row(
+        "docs/tour/07_context.md", "python", f"{_CONTEXT}::test_a_thread_of_a_view_begins_with_nothing", "start_beside"
+    ),
+    Row("docs/tour/08_middleware.md", "console", _TRACE),
+    Row(
+        "docs/tour/08_middleware.md", "python", f"{_LAYERS}::test_what_a_layer_sees_depends_on_its_place", "access_log"
+    ),
+    Row("docs/tour/08_middleware.md", "python", f"{_LAYERS}::test_a_refusal_of_a_layer_has_an_id", "def limited"),
+    Row("docs/tour/09_layer_or_not.md", "console", _TRACE),
+    Row(
+        "docs/tour/09_layer_or_not.md",
+        "python",
+        f"{_OR_NOT}::test_an_answer_that_needs_no_session_has_no_cookie",
+        "session_layer",
+    ),
+    Row("docs/tour/09_layer_or_not.md", "python", f"{_OR_NOT}::test_a_page_is_as_long_as_it_says", "filled_in"),
+    Row("docs/tour/09_layer_or_not.md", "python", f"{_OR_NOT}::test_a_file_outside_of_the_folder_is_a_404", "def file"),
+    Row(
+        "docs/tour/09_layer_or_not.md", "python", f"{_OR_NOT}::test_the_cookie_can_be_read_without_the_key", "def read"
+    ),
+    Row(
+        "docs/tour/09_layer_or_not.md",
+        "python",
+        f"{_OR_NOT}::test_a_file_that_the_client_has_is_not_sent_again",
+        "def shared",
+    ),
+    Row("docs/tour/12_wz.md", "console", _TRACE),
+    Row("docs/tour/12_wz.md", "python", "tests/tour/test_12_wz.py::test_an_after_hook_is_given_a_response"),
     Row("docs/windows.md", "console", f"{_WINDOWS}::{_COMMANDS}"),
     Row("docs/windows.md", "sql", f"{_WINDOWS}::test_the_queries_are_the_jobs_and_one_of_azures_diagnostics"),
     Row("docs/windows.md", "toml", f"{_WINDOWS}::test_its_job_toml_is_one"),
     Row("docs/windows.md", "text", f"{_WINDOWS}::test_the_error_that_it_shows_is_the_one_that_comes"),
     Row("docs/windows.md", "bash", _VARIABLES, "all=$("),
-    Row("examples/flaskr/README.md", "console", "tests/examples/test_flaskr.py::test_a_visit"),
+    Row(
+        "examples/flaskr/README.md",
+        "console",
+        "tests/examples/test_flaskr.py::test_a_visitor_registers_writes_changes_and_deletes",
+    ),
     Row("examples/suite/README.md", "console", "tests/examples/test_suite.py::test_a_copy_passes_over_all_layers"),
 ]
 

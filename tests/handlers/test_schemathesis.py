@@ -73,7 +73,7 @@ def service(redis: redis_py.Redis, settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
-def test_the_service_answers_as_its_document_says(operation: APIOperation[Any, Any, Any]) -> None:
+def test_the_service_answers_as_its_document_says(operation: APIOperation[Any, Any, Any, Any]) -> None:
     """What `document.parametrize()` would do, but cases are drawn here.
 
     It draws those of all operations while tests are collected, which was half of what collecting takes, and each

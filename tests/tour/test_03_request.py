@@ -23,6 +23,10 @@ def test_nothing_is_read_before_somebody_asks_and_then_it_is_kept() -> None:
     assert sent.tell() == 12
 
 
+def test_a_path_begins_with_a_slash() -> None:
+    assert Request(create_environ(environ_overrides={"PATH_INFO": ""})).path == "/"
+
+
 def test_a_url_without_a_host_header_is_that_of_the_server() -> None:
     environ = create_environ("/a", base_url="https://hub.test:8443/v1")
     del environ["HTTP_HOST"]

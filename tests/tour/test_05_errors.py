@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from werkzeug.exceptions import BadRequest, NotFound
 
+from handlers.error_table import PROBLEMS
+
 from .steps import FLASK, open_step
 from .test_tour import ANN
 
@@ -62,6 +64,11 @@ def test_a_value_error_by_mistake_is_told_as_well(monkeypatch: pytest.MonkeyPatc
         answer = step.get(ANN)
         assert answer.status_code == 400
         assert "secret" in _problem(answer)["detail"]
+
+
+def test_the_service_s_table_has_errors_of_its_own_only() -> None:
+    assert PROBLEMS
+    assert [cls for cls in PROBLEMS if not cls.__module__.startswith("pipeline.")] == []
 
 
 def _problem(answer: Any) -> dict[str, Any]:

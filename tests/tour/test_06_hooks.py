@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from importlib import import_module
 from typing import Any
 
 import pytest
 from flask import Flask
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, MethodNotAllowed
 
+from wz import App
+
+from . import test_tour
 from .answers import answered
 from .blocks import held_to_the_pep
+from .progress import cases
 from .steps import run
-from .test_tour import test_every_answer_has_the_request_s_id as every_answer_has_the_id
 
 ANN = "/boards/points/members/ann"
 
@@ -61,6 +65,24 @@ class Noted:
 @pytest.fixture
 def noted() -> Noted:
     return Noted()
+
+
+@pytest.mark.parametrize("framework", ["tiny_without_hooks", "tiny"])
+def test_the_move_changes_nothing(framework: str) -> None:
+    """Step 5's views pass, on the class, every test that they pass on step 5's functions."""
+    passed = 0
+    for case in cases():
+        function = getattr(test_tour, case.function)
+        if case.passes("05_errors") and list(inspect.signature(function).parameters) == ["step"]:
+            step5 = run("05_errors")
+            app = import_module(framework).App(step5["errors"])
+            for rule in step5["url_map"].iter_rules():
+                (method,) = rule.methods - {"HEAD"}
+                app.route(rule.rule, method)(step5["views"][rule.endpoint])
+            function(held_to_the_pep(app))
+            passed += 1
+
+    assert passed > 10
 
 
 @pytest.mark.parametrize(
@@ -129,7 +151,7 @@ def test_the_program_s_hooks(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_an_id_by_two_hooks() -> None:
-    every_answer_has_the_id(answered("06_hooks", 1))
+    test_tour.test_every_answer_has_the_request_s_id(answered("06_hooks", 1))
 
 
 @pytest.mark.parametrize("careful", [False, True], ids=["as it is", "the answer to exercise 2"])
@@ -168,3 +190,20 @@ def test_flask_runs_it_twice_too(caplog: pytest.LogCaptureFixture) -> None:
     assert app.test_client().get("/fine").status_code == 500
     assert calls == [200, 500]
     assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize(
+    ("framework", "request_of"), [(Flask, "flask:request"), (App, "wz:request")], ids=["Flask", "wz"]
+)
+def test_flask_and_wz_match_before_their_hooks_run(framework: Any, request_of: str) -> None:
+    module, _, name = request_of.partition(":")
+    current = getattr(import_module(module), name)
+    app = framework("hooks")
+    seen: list[Any] = []
+    app.before_request(lambda: seen.append((current.endpoint, current.view_args, type(current.routing_exception))))
+    app.add_url_rule("/boards/<board>/top", "top", lambda board: {}, methods=["GET"])
+
+    app.test_client().get("/boards/points/top")
+    app.test_client().post("/boards/points/top")
+
+    assert seen == [("top", {"board": "points"}, type(None)), (None, None, MethodNotAllowed)]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from flask import globals as of_flask
-from werkzeug import Response
+from werkzeug import Request, Response
 from werkzeug.local import LocalProxy
 
 from .blocks import block, held_to_the_pep
@@ -42,7 +42,9 @@ def test_two_threads_have_two_requests(names: dict[str, Any]) -> None:
     def where(name: str) -> list[str]:
         before = names["request"].path
         both_are_here.wait()
-        return [before, names["request"].path]
+        between = names["request"].path
+        both_are_here.wait()  # neither has put anything back yet
+        return [before, between]
 
     add_view(names, "/<any(one, two):name>", where)
     with ThreadPoolExecutor(2) as pool:
@@ -149,3 +151,13 @@ def test_flask_has_two_variables_and_its_proxies_to_them() -> None:
     assert isinstance(of_flask._cv_request, ContextVar)
     for name in "request", "session", "g", "current_app":
         assert type(vars(of_flask)[name]) is LocalProxy
+
+
+def test_werkzeug_s_proxy_passes_on_more_than_attributes(names: dict[str, Any]) -> None:
+    request = Request({"PATH_INFO": "/here"})
+    names["current"].set(request)
+    theirs: Any = LocalProxy(names["current"])
+    ours = names["request"]
+
+    assert (theirs.path, theirs == request, isinstance(theirs, Request)) == ("/here", True, True)
+    assert (ours.path, ours == request, isinstance(ours, Request)) == ("/here", False, False)

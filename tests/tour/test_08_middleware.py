@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .blocks import block, held_to_the_pep
 from .steps import run
@@ -47,7 +48,7 @@ def test_the_outermost_sees_the_request_first_and_the_answer_last(layers: dict[s
     assert calls == ["outer: in", "inner: in", "inner: out", "outer: out"]
 
 
-def test_an_answer_of_a_layer_never_reaches_the_application(layers: dict[str, Any]) -> None:
+def test_a_refusal_of_a_layer_has_an_id(layers: dict[str, Any]) -> None:
     limited = block(PAGE, "def limited")["limited"]
     app = run("05_errors")
     client = held_to_the_pep(layers["onion"](limited(app["app"], 20)))
@@ -84,3 +85,15 @@ def test_without_a_proxy_the_layer_believes_the_client(layers: dict[str, Any]) -
     held_to_the_pep(app).get(TOP, headers={"X-Forwarded-For": "anybody"}, environ_overrides=FROM)
 
     assert lines == [f"anybody GET {TOP} 200"]
+
+
+@pytest.mark.parametrize(("proxies", "address"), [(1, "192.0.2.7"), (2, "anybody")])
+def test_with_too_many_proxies_the_client_s_word_is_taken(proxies: int, address: str) -> None:
+    lines: list[str] = []
+    access_log = block(PAGE, "def access_log")["access_log"]
+    app = ProxyFix(access_log(run("05_errors")["app"], lines.append), x_for=proxies)
+
+    appended = {"X-Forwarded-For": "anybody, 192.0.2.7"}  # by the one proxy that there is
+    held_to_the_pep(app).get(TOP, headers=appended, environ_overrides=FROM)
+
+    assert lines == [f"{address} GET {TOP} 200"]

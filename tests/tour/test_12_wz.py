@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import pytest
+from flask import Flask
 from werkzeug.test import create_environ
 
-from wz import Response
+from wz import App, Response
 from wz.reply import Reply
 
 from .blocks import block, held_to_the_pep
@@ -58,3 +60,23 @@ def test_an_after_hook_is_given_a_response() -> None:
     assert type(answer_to(plain, TOP)) is Reply
     assert type(answer_to(hooked, TOP)) is Response
     assert held_to_the_pep(hooked).get(TOP).headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(("framework", "opened"), [(Flask, 1), (App, 0)], ids=["Flask", "wz"])
+def test_who_opens_a_session_that_no_view_asks_for(framework: Any, opened: int) -> None:
+    app = framework("session")
+    app.secret_key = "a key"
+    app.add_url_rule("/", "view", lambda: {})
+    calls = []
+    interface = import_module(f"{framework.__module__.partition('.')[0]}.sessions").SecureCookieSessionInterface()
+    really_open = interface.open_session
+
+    def open_session(app: Any, request: Any) -> Any:
+        calls.append(request.path)
+        return really_open(app, request)
+
+    interface.open_session = open_session
+    app.session_interface = interface
+    app.test_client().get("/")
+
+    assert len(calls) == opened

@@ -20,7 +20,7 @@ from .steps import FLASK, STEPS, TOUR, open_step
 
 PAGES = [TOUR / f"{name}.md" for name in STEPS if name != FLASK]
 
-#: `flask/app.py: Flask.wsgi_app`
+#: A file of Flask or Werkzeug, and a name in it.
 _PLACE = re.compile(r"`((?:flask|werkzeug)/[\w/]+)\.py: ([\w.]+)`")
 _ROW = re.compile(r"\[what Flask does for you\]\(\.\./flask\.md#([\w-]+)\): the row of `([^`]+)`")
 _TRACE = re.compile(r"^\$ (wz .*trace .*)\n```\n\n<details><summary>Answer</summary>\n(.*?)</details>", re.S | re.M)

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +16,7 @@ from werkzeug.test import Client as WerkzeugClient
 
 import wz
 
+from .. import forked
 from ..client import validated
 from .flask_page import BEHAVIOURS, ELSEWHERE, codes_of, place_of, watch
 from .traced import check, trace_all
@@ -111,10 +112,9 @@ class CommandLine:
             text = text.replace("FRAMEWORK", self.name)
             file.write_text(text if self.name == "wz" else re.sub(r"import App\b", "import Flask as App", text))
 
-    def run(self, *args: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    def run(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run the command in the current folder, in a process of its own."""
-        command = [sys.executable, "-m", self.name, *args]
-        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder, **options)
+        return forked.run(self.name, *args, cwd=self.folder, env=env)
 
     def load(self, target: str | None = None) -> Any:
         """Load an app as `--app` does; modules of the current folder are forgotten by the next test."""

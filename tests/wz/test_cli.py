@@ -19,6 +19,7 @@ from wz.cli import main, with_appcontext
 from wz.live_server import LiveServer
 from wz.testing import Client
 
+from .. import forked
 from ..stack import PATIENCE, REPOSITORY, free_port, process
 
 PROGRAM = """\
@@ -41,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def wz(*args: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own, since it imports the app by name."""
-    return subprocess.run([sys.executable, "-m", "wz", *args], capture_output=True, text=True, check=False)
+    return forked.run("wz", *args)
 
 
 def test_routes_are_listed(folder: Path) -> None:
@@ -257,8 +258,7 @@ def test_completion_is_silent_about_what_is_wrong(project: Path, words: str, tex
     (project / "pyproject.toml").write_text(text)
     (project / "leave.py").write_text("import sys\nsys.exit(3)\n")
     variables = {"_WZ_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
-    command = [sys.executable, "-m", "wz"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **variables})
+    done = forked.run("wz", env={**os.environ, **variables})
 
     assert done.stderr == ""
     assert "plain,routes\n" in done.stdout

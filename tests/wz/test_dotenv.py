@@ -9,12 +9,14 @@ from importlib import import_module
 
 import pytest
 
+from .. import forked
 from .conftest import CommandLine
 
 pytest.importorskip("dotenv")
 
 SHOW = """\
 import os
+import subprocess
 from FRAMEWORK import App
 app = App("shop")
 
@@ -50,8 +52,7 @@ def test_they_are_found_from_a_folder_below(line: CommandLine) -> None:
     files(line)
     below = line.folder / "below"
     below.mkdir()
-    command = [sys.executable, "-m", line.name, "-A", "../shop.py", "show"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=below)
+    done = forked.run(line.name, "-A", "../shop.py", "show", cwd=below)
 
     assert done.stdout == "env \u00e9nv shared -\n"
 

@@ -1,0 +1,118 @@
+"""The pages of the reference that are made of the code have all of it, whenever the guide is built."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+import pytest
+
+import wz
+from wz.cli import main
+
+from ..commands.calling import COMMANDS
+from ..stack import REPOSITORY
+
+REFERENCE = REPOSITORY / "docs" / "reference"
+
+
+@pytest.fixture(scope="module")
+def generated() -> Iterator[Any]:
+    """What the guide's build fills its pages with."""
+    sys.path.insert(0, str(REPOSITORY / "docs"))
+    try:
+        yield import_module("_ext.generated")
+    finally:
+        sys.path.remove(str(REPOSITORY / "docs"))
+
+
+@pytest.fixture(scope="module")
+def texts(generated: Any) -> Mapping[str, str]:
+    return {name: make() for name, make in generated.MAKERS.items()}
+
+
+def headings(text: str) -> list[str]:
+    return re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+
+
+def every(commands: Mapping[str, click.Command], path: str) -> Iterator[tuple[str, click.Command]]:
+    for name, command in commands.items():
+        yield f"{path} {name}", command
+        if isinstance(command, click.Group):
+            yield from every(command.commands, f"{path} {name}")
+
+
+def test_each_text_stands_on_one_page(generated: Any) -> None:
+    named = [name for page in REFERENCE.glob("*.md") for name in generated.BLOCK.findall(page.read_text())]
+
+    assert sorted(named) == sorted(generated.MAKERS)
+
+
+def test_a_block_is_replaced_and_nothing_else(generated: Any, texts: Mapping[str, str]) -> None:
+    page = "# A\n\n```{generated} bodies\n```\n\nend\n"
+    source = [page]
+    generated.fill(None, "a", source)
+
+    assert source == [f"# A\n\n{texts['bodies']}\n\nend\n"]
+
+
+def test_every_command_is_there_with_its_options(texts: Mapping[str, str]) -> None:
+    sections = dict(re.findall(r"^#+ (wz .+)\n((?:(?!^##).*\n?)*)", texts["commands"], re.MULTILINE))
+
+    for path, command in every({**main.commands, **COMMANDS}, "wz"):
+        options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
+        missing = [name for one in options for name in one.opts if f"{name}" not in sections[path]]
+        assert missing == [], path
+        assert " ".join((command.help or "").split()[:4]).replace("<", "\\<") in sections[path]
+
+
+def test_every_operation_is_there_with_its_parameters(texts: Mapping[str, str]) -> None:
+    document = import_module("_ext.http_reference").document()
+    sections = dict(re.findall(r"^### ([A-Z]+ /.*)\n((?:(?!^##).*\n?)*)", texts["operations"], re.MULTILINE))
+    operations = {
+        f"{method.upper()} {path}": one
+        for path, methods in document["paths"].items()
+        for method, one in methods.items()
+    }
+
+    assert sections.keys() == operations.keys()
+    for title, operation in operations.items():
+        for parameter in operation.get("parameters", ()):
+            assert f"| `{parameter['name']}` | {parameter['in']} |" in sections[title], title
+
+
+def test_every_kind_of_body_that_is_named_is_explained(texts: Mapping[str, str]) -> None:
+    named = set(re.findall(r"\(#(body-[^)]+)\)", texts["operations"] + texts["bodies"]))
+    there = set(re.findall(r"^\{#(body-.+)\}$", texts["bodies"], re.MULTILINE))
+
+    assert len(there) > 100
+    assert named - there == set()
+
+
+def test_every_name_of_the_framework_is_there(texts: Mapping[str, str]) -> None:
+    found = headings(texts["framework"])
+
+    assert {name for name in wz.__all__ if name not in found} == set()
+    assert "`wz.typed`" in texts["framework"]
+
+
+def test_what_is_made_is_the_same_each_time(generated: Any, texts: Mapping[str, str]) -> None:
+    """Or the guide would change without a reason; an object's address in memory would be one."""
+    assert " at 0x" not in "".join(texts.values())
+    assert {name: make() for name, make in generated.MAKERS.items()} == texts
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("`<board>` is a name", "`<board>` is a name"),
+        ("<script> and *stars*", r"\<script> and \*stars\*"),
+        ("[E, ]**F", r"\[E, \]\*\*F"),
+    ],
+)
+def test_only_what_stands_in_backticks_is_code(generated: Any, text: str, shown: str) -> None:
+    assert import_module("_ext.markdown").prose(text) == shown
