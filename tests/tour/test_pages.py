@@ -75,9 +75,13 @@ def test_its_commands_print_what_it_says(page: str, step: str) -> None:
             return ""
 
         def curl(words: list[str]) -> str:
-            body = words[words.index("-d") + 1] if "-d" in words else None
+            body = words[words.index("--json") + 1] if "--json" in words else None
             (url,) = [word for word in words if word.startswith("http://127.0.0.1:8000/")]
-            return str(opened.open(url, method="PUT" if "-X" in words else "GET", data=body).text)
+            return str(
+                opened.open(
+                    url, method="PUT" if "-X" in words else "GET", data=body, content_type="application/json"
+                ).text
+            )
 
         elsewhere = {"wz", "make"} & set(re.findall(r"^\$ (\w+)", (TOUR / f"{page}.md").read_text(), re.M))
         tools = {"python": python, "curl": curl} | {tool: lambda words: "" for tool in elsewhere}
