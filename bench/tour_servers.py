@@ -30,6 +30,7 @@ OURS = "ours"
 KINDS = {
     "sync": Kind(2, "sync"),
     "gthread": Kind(2, GTHREAD, 16),
+    "gevent": Kind(2, "gevent"),
     OURS: Kind(2, EPOLL, 16),
 }
 
