@@ -34,6 +34,8 @@ KINDS = {
     OURS: Kind(2, EPOLL, 16),
 }
 
+NO_POLLS = ("sync", "gevent")
+
 #: Clients beside which short requests are timed: that poll, and that load.
 BESIDE = {"alone": (0, 0), "beside_polls": (8, 0), "beside_loads": (0, 2)}
 
@@ -63,11 +65,11 @@ def of_workers(servers: dict[str, Server], request: Path, rounds: int, seconds: 
     columns = {"rate": rates, "processor": costs}
     alone = 0.0
     for column, (polls, loads) in BESIDE.items():
-        # Two processes of one thread each would answer nobody beside eight polls.
+        # Eight polls leave nobody else two processes of one thread each, and under gevent they do not end.
         turns: dict[str, Callable[[], float]] = {
             name: partial(slowest, server, seconds, polls, loads, [])
             for name, server in servers.items()
-            if not (polls and name == "sync")
+            if not (polls and name in NO_POLLS)
         }
         times = {name: statistics.median(rounds_) for name, rounds_ in in_turn(turns, rounds).items()}
         alone = alone or times[OURS]
