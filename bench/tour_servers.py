@@ -1,6 +1,6 @@
 """What steps 10 and 11 of the tour say that servers cost: docs/tour/servers.json.
 
-    python -m bench.tour_servers            a minute; then `python -m bench.figures` puts it into the pages
+    python -m bench.tour_servers            some minutes; then `python -m bench.figures` puts it into the pages
 
 The measurements are those of bench/gunicorn.py, of fewer kinds of workers, and each is divided by what production has:
 gunicorn with our worker, behind nginx. `direct` is the same gunicorn without nginx.
