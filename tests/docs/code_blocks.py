@@ -222,12 +222,7 @@ RUN_BY = [
     Row("examples/suite/README.md", "console", "tests/examples/test_suite.py::test_a_copy_passes_over_all_layers"),
     Row("docs/tour/11_nginx.md", "console", f"{_EDGE}::test_the_page_s_commands_serve", "1_relay.conf"),
     Row("docs/tour/11_nginx.md", "console", f"{_EDGE}::test_an_experiment_with_nginx", "experiments.py"),
-    Row(
-        "docs/tour/11_nginx.md",
-        "console",
-        "tests/docs/test_console.py::test_what_the_pages_have_traced_is_there",
-        "trace",
-    ),
+    Row("docs/tour/11_nginx.md", "console", _TRACED, "wz trace"),
     Row("docs/tour/11_nginx.md", "python", f"{_EDGE}::test_half_of_an_answer"),
     Row("docs/tour/11_nginx.md", "nginx", f"{_EDGE}::test_a_location_for_larger_bodies"),
 ]
