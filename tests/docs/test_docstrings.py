@@ -33,6 +33,7 @@ GIVEN = {
     "wz.conditional": "class Note(msgspec.Struct): text: str",
     "wz.forms": "class Receipt(msgspec.Struct): id: int\nfrom werkzeug.datastructures import FileStorage",
     "wz.headers": "class Note(msgspec.Struct): text: str",
+    "wz.idempotency": "class Payment(msgspec.Struct): sum: int\nclass Receipt(msgspec.Struct): id: int",
     "wz.json": "from wz import json\nclass MyJSON(json.JSON): pass\nvalue = {'b': 1}",
     "wz.live_server": "from wz.testing import Client",
     "wz.logging": "name = 'apples'",
@@ -84,6 +85,13 @@ def does_something(source: str) -> bool:
     return not all(isinstance(one, ast.Expr) and isinstance(one.value, ast.Dict | ast.Constant) for one in body)
 
 
+def python_of(part: str) -> str:
+    """Return the paragraphs up to the last that is Python; below them there may be a table in words."""
+    paragraphs = textwrap.dedent(part).strip().split("\n\n")
+    programs = ("\n\n".join(paragraphs[:end]) for end in range(len(paragraphs), 0, -1))
+    return next(filter(does_something, programs), "")
+
+
 TEXTS = list(texts())
 CONSOLES = sorted({module for module, _, text in TEXTS if ">>> " in text})
 EXAMPLES = [
@@ -91,7 +99,7 @@ EXAMPLES = [
     for module, line, text in TEXTS
     if ">>> " not in text and module not in ELSEWHERE
     for part in re.findall(r"(?:(?<=\n\n)|^)((?:    .*\n?|\n(?=    ))+)", text)
-    if does_something(source := textwrap.dedent(part).strip())
+    if (source := python_of(part))
 ]
 
 
