@@ -137,9 +137,9 @@ def _numbered(path: Path) -> str:
     except ClassNotFound:
         lexer = TextLexer(stripnl=False)
     formatter = HtmlFormatter(
-        linenos="inline", lineanchors="L", anchorlinenos=True, wrapcode=True, cssclass="highlight source"
+        linenos="inline", linespans="L", anchorlinenos=True, wrapcode=True, cssclass="highlight source"
     )
-    return re.sub(r'(id="|name="|href="#)L-', r"\1L", highlight(path.read_text(), lexer, formatter))
+    return re.sub(r'(id="|href="#)L-', r"\1L", highlight(path.read_text(), lexer, formatter))
 
 
 def setup(app: Sphinx) -> None:

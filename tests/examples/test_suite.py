@@ -29,10 +29,10 @@ def copy(tmp_path: Path) -> Path:
 def run(folder: Path, *options: str, before: str = "pass", **variables: str) -> dict[str, dict[str, str]]:
     """Run pytest there; return for each layer what became of its tests: passed, failed or why it was skipped."""
     junit = folder / "junit.xml"
-    # The plugin of wz is in this Python, as wz is; a reader has neither.
     program = f"import sys; {before}; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
-    command = [sys.executable, "-c", program, "-p", "no:wz", "-p", "no:cacheprovider", f"--junit-xml={junit}", *options]
-    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **variables}
+    command = [sys.executable, "-c", program, "-p", "no:cacheprovider", f"--junit-xml={junit}", *options]
+    # A reader has none of the plugins that this Python has.
+    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1", **variables}
     env.pop("PYTHONPATH", None)
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stdout + done.stderr

@@ -104,17 +104,16 @@ def test_preload_app_has_workers_share_a_connection(
 ) -> None:
     """Two workers of one thread each: while one is in a request, the other takes the next one."""
     options = [*options, "--workers", "2", "--chdir", str(GUNICORN), "echo:app"]
-    with stack.redis_server(tmp_path) as (_, url):
-        variables = {"WZ_REDIS_SOCKET": url.removeprefix("unix://")}
-        with (
-            gunicorn(tmp_path, *options, **variables) as (_, address),
-            UnderWay(address, "/one") as one,
-            UnderWay(address, "/two") as two,
-        ):
-            for request in (one, two):
-                assert request.begun() == b"asked\n"
+    with (
+        stack.redis_server(tmp_path) as (_, url),
+        gunicorn(tmp_path, *options, WZ_REDIS_SOCKET=url.removeprefix("unix://")) as (_, address),
+        UnderWay(address, "/one") as one,
+        UnderWay(address, "/two") as two,
+    ):
+        for request in (one, two):
+            assert request.begun() == b"asked\n"
 
-            assert {"two": two.end(), "one": one.end()} == answers
+        assert {"two": two.end(), "one": one.end()} == answers
 
 
 # -- signals: what happens to a request under way ----------------------------------------------------------------------
