@@ -120,6 +120,7 @@ _HOOKS = "tests/tour/test_06_hooks.py"
 _CONTEXT = "tests/tour/test_07_context.py"
 _LAYERS = "tests/tour/test_08_middleware.py"
 _OR_NOT = "tests/tour/test_09_layer_or_not.py"
+_SAS = "tests/tour/test_sas.py"
 _VARIABLES = "tests/docs/test_code_blocks.py::test_variables_that_a_page_sets_are_set"
 
 RUN_BY = [
@@ -154,6 +155,9 @@ RUN_BY = [
     Row("docs/hub.md", "bash", _VARIABLES, "all=$("),
     Row("docs/layers.md", "console", "tests/docs/test_layers.py::test_a_request_is_traced_as_the_page_says"),
     Row("docs/scaling-boards.md", "nginx", "tests/docs/test_scaling.py::test_an_answer_is_kept_for_who_has_asked"),
+    Row("docs/sas/index.md", "console", f"{_SAS}::test_the_request_of_the_notes_is_answered_201_and_stored"),
+    Row("docs/sas/index.md", "python", f"{_SAS}::test_exercise_1_takes_either_key", "the secondary"),
+    Row("docs/sas/index.md", "python", f"{_SAS}::test_exercise_2_takes_addresses_as_clients_write_them", "segments("),
     Row("docs/testing.md", "python ini", "tests/test_pytest_plugin.py::test_the_page_s_project_passes"),
     Row("docs/tour/06_hooks.md", "console", _TRACE),
     Row("docs/tour/06_hooks.md", "python", f"{_HOOKS}::test_an_id_by_two_hooks", "def tell_id"),
