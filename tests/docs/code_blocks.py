@@ -129,6 +129,7 @@ _OR_NOT = "tests/tour/test_09_layer_or_not.py"
 _EDGE = "tests/tour/test_11_nginx.py"
 _TEN = "tests/tour/test_10_gunicorn.py"
 _FORK = "test_a_connection_that_crosses_a_fork_gives_each_the_other_s_answer"
+_SAS = "tests/tour/test_sas.py"
 _VARIABLES = "tests/docs/test_code_blocks.py::test_variables_that_a_page_sets_are_set"
 
 RUN_BY = [
@@ -166,6 +167,9 @@ RUN_BY = [
     Row("docs/life/*.md", "http", f"{_LIFE}::test_a_new_recording_has_the_same_stations_and_bytes"),
     Row("docs/life/index.md", "console", f"{_LIFE}::test_the_command_of_the_page_draws_the_request"),
     Row("docs/scaling-boards.md", "nginx", "tests/docs/test_scaling.py::test_an_answer_is_kept_for_who_has_asked"),
+    Row("docs/sas/index.md", "console", f"{_SAS}::test_the_request_of_the_notes_is_answered_201_and_stored"),
+    Row("docs/sas/index.md", "python", f"{_SAS}::test_exercise_1_takes_either_key", "the secondary"),
+    Row("docs/sas/index.md", "python", f"{_SAS}::test_exercise_2_takes_addresses_as_clients_write_them", "segments("),
     Row("docs/testing.md", "python ini", "tests/test_pytest_plugin.py::test_the_page_s_project_passes"),
     Row("docs/tour/index.md", "console", _PRINTED),
     Row("docs/tour/01_*.md", "console", _PRINTED, "curl"),
