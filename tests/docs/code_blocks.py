@@ -129,6 +129,7 @@ _OR_NOT = "tests/tour/test_09_layer_or_not.py"
 _EDGE = "tests/tour/test_11_nginx.py"
 _TEN = "tests/tour/test_10_gunicorn.py"
 _FORK = "test_a_connection_that_crosses_a_fork_gives_each_the_other_s_answer"
+_SAS = "tests/tour/test_sas.py"
 _VARIABLES = "tests/docs/test_code_blocks.py::test_variables_that_a_page_sets_are_set"
 
 RUN_BY = [
@@ -163,10 +164,12 @@ RUN_BY = [
     Row("docs/hub.md", "console json", f"tests/docs/test_hub.py::{_COMMANDS}"),
     Row("docs/hub.md", "bash", _VARIABLES, "all=$("),
     Row("docs/layers.md", "console", "tests/docs/test_layers.py::test_a_request_is_traced_as_the_page_says"),
-    Row("docs/life/event.md", "http json", f"{_LIFE}::test_a_new_recording_has_the_same_stations_and_bytes"),
-    Row("docs/life/index.md", "http json", f"{_LIFE}::test_a_new_recording_has_the_same_stations_and_bytes"),
+    Row("docs/life/*.md", "http", f"{_LIFE}::test_a_new_recording_has_the_same_stations_and_bytes"),
     Row("docs/life/index.md", "console", f"{_LIFE}::test_the_command_of_the_page_draws_the_request"),
     Row("docs/scaling-boards.md", "nginx", "tests/docs/test_scaling.py::test_an_answer_is_kept_for_who_has_asked"),
+    Row("docs/sas/index.md", "console", f"{_SAS}::test_the_request_of_the_notes_is_answered_201_and_stored"),
+    Row("docs/sas/index.md", "python", f"{_SAS}::test_exercise_1_takes_either_key", "the secondary"),
+    Row("docs/sas/index.md", "python", f"{_SAS}::test_exercise_2_takes_addresses_as_clients_write_them", "segments("),
     Row("docs/testing.md", "python ini", "tests/test_pytest_plugin.py::test_the_page_s_project_passes"),
     Row("docs/tour/index.md", "console", _PRINTED),
     Row("docs/tour/01_*.md", "console", _PRINTED, "curl"),
@@ -222,12 +225,7 @@ RUN_BY = [
     Row("examples/suite/README.md", "console", "tests/examples/test_suite.py::test_a_copy_passes_over_all_layers"),
     Row("docs/tour/11_nginx.md", "console", f"{_EDGE}::test_the_page_s_commands_serve", "1_relay.conf"),
     Row("docs/tour/11_nginx.md", "console", f"{_EDGE}::test_an_experiment_with_nginx", "experiments.py"),
-    Row(
-        "docs/tour/11_nginx.md",
-        "console",
-        "tests/docs/test_console.py::test_what_the_pages_have_traced_is_there",
-        "trace",
-    ),
+    Row("docs/tour/11_nginx.md", "console", _TRACED, "wz trace"),
     Row("docs/tour/11_nginx.md", "python", f"{_EDGE}::test_half_of_an_answer"),
     Row("docs/tour/11_nginx.md", "nginx", f"{_EDGE}::test_a_location_for_larger_bodies"),
 ]

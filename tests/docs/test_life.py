@@ -22,7 +22,7 @@ from bench.life import ASKS, Ask, Connection, Tapped, record, redis, tapped
 from bench.life_page import PAGES, anchor, blocks, filled
 from bench.life_stations import FOLDER, STATIONS, Recording, load
 from deploy.refusals import REFUSED_BY
-from pipeline.settings import DATABASES
+from pipeline.settings import DATABASES, Settings
 
 from .. import stack
 from ..deploy.wire import exchange
@@ -155,6 +155,14 @@ def test_a_new_recording_has_the_same_stations_and_bytes(recordings: dict[str, R
         ]
         assert same(msgspec.to_builtins(new.said)) == same(msgspec.to_builtins(old.said))
         assert sum(new.shares.values()) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("file", ASKS)
+def test_the_teardown_has_run_before_the_first_byte_is_written(file: str, recordings: dict[str, Recording]) -> None:
+    """The way out, `client.out`, begins when gunicorn begins to write, and steps are in the order of their begin."""
+    steps = [step.step for step in recordings[file].steps]
+
+    assert steps.index("teardown") < steps.index("client.out") == len(steps) - 1
 
 
 # -- where it ends ---------------------------------------------------------------------------------------------------
@@ -290,3 +298,33 @@ def test_the_command_of_the_page_draws_the_request(place: Tapped) -> None:
 
     assert GET.path in done.stdout
     assert "EVALSHA read.lua" in done.stdout
+
+
+#: gunicorn's configuration, with one more layer around the service.
+RAISING = f"""\
+import runpy
+globals().update(runpy.run_path({str(stack.GUNICORN_CONF)!r}))
+before = post_worker_init
+def post_worker_init(worker):
+    from handlers.wsgi import app
+    def layer(inside):
+        def raising(environ, start_response):
+            if environ["PATH_INFO"] == {MEMBER!r}:
+                raise RuntimeError("a layer of the test")
+            return inside(environ, start_response)
+        return raising
+    app.layers.add("raising", layer)
+    before(worker)
+"""
+
+
+def test_a_layer_that_raises_is_answered_by_gunicorn(tmp_path: Path, server_settings: Settings) -> None:
+    conf, log = tmp_path / "conf.py", tmp_path / "log"
+    conf.write_text(RAISING)
+    with stack.gunicorn(tmp_path, server_settings, conf=conf, log=log, WEB_CONCURRENCY="1") as server:
+        answer = exchange(server.address, GET.data())
+
+    assert answer is not None
+    assert (answer.status, answer.headers["X-Refused-By"]) == (500, "gunicorn")
+    assert answer.detail == "The service was unable to process the request."
+    assert log.read_text().count("RuntimeError: a layer of the test") == 1

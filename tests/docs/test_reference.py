@@ -137,6 +137,7 @@ def test_what_is_made_is_the_same_each_time(generated: Any, texts: Mapping[str, 
     [
         ("`<board>` is a name", "`<board>` is a name"),
         ("<script> and *stars*", r"\<script> and \*stars\*"),
+        ("with --dry-run, a -- b", "with `--dry-run`, a -- b"),
         ("[E, ]**F", r"\[E, \]\*\*F"),
     ],
 )
