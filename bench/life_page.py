@@ -53,7 +53,7 @@ def blocks(recordings: Mapping[str, Recording]) -> dict[str, str]:
         said = recording.said
         found |= {f"{prefix}.{name}.time": _time(recording, name) for name in STATIONS}
         found |= {
-            f"{prefix}.client": _http("What the client sends", said.client.sent),
+            f"{prefix}.client": _fence("http", _lines(said.client.sent)),
             f"{prefix}.nginx": _http("What nginx sends to gunicorn", said.gunicorn.sent),
             f"{prefix}.parse": _folded("What the parser has made of it", "text", _parsed(said)),
             f"{prefix}.environ": _folded("The environ", "json", _json(said.environ)),
@@ -203,7 +203,11 @@ def _json(value: object) -> str:
 
 
 def _http(title: str, message: str) -> str:
-    return _folded(title, "http", message.replace("\r\n", "\n").rstrip("\n"))
+    return _folded(title, "http", _lines(message))
+
+
+def _lines(message: str) -> str:
+    return message.replace("\r\n", "\n").rstrip("\n")
 
 
 def _folded(title: str, language: str, text: str) -> str:

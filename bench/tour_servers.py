@@ -1,6 +1,6 @@
 """What steps 10 and 11 of the tour say that servers cost: docs/tour/servers.json.
 
-    python -m bench.tour_servers            a minute; then `python -m bench.figures` puts it into the pages
+    python -m bench.tour_servers            some minutes; then `python -m bench.figures` puts it into the pages
 
 The measurements are those of bench/gunicorn.py, of fewer kinds of workers, and each is divided by what production has:
 gunicorn with our worker, behind nginx. `direct` is the same gunicorn without nginx.
@@ -30,8 +30,11 @@ OURS = "ours"
 KINDS = {
     "sync": Kind(2, "sync"),
     "gthread": Kind(2, GTHREAD, 16),
+    "gevent": Kind(2, "gevent"),
     OURS: Kind(2, EPOLL, 16),
 }
+
+NO_POLLS = ("sync", "gevent")
 
 #: Clients beside which short requests are timed: that poll, and that load.
 BESIDE = {"alone": (0, 0), "beside_polls": (8, 0), "beside_loads": (0, 2)}
@@ -62,11 +65,11 @@ def of_workers(servers: dict[str, Server], request: Path, rounds: int, seconds: 
     columns = {"rate": rates, "processor": costs}
     alone = 0.0
     for column, (polls, loads) in BESIDE.items():
-        # Two processes of one thread each would answer nobody beside eight polls.
+        # Eight polls leave nobody else two processes of one thread each, and under gevent they do not end.
         turns: dict[str, Callable[[], float]] = {
             name: partial(slowest, server, seconds, polls, loads, [])
             for name, server in servers.items()
-            if not (polls and name == "sync")
+            if not (polls and name in NO_POLLS)
         }
         times = {name: statistics.median(rounds_) for name, rounds_ in in_turn(turns, rounds).items()}
         alone = alone or times[OURS]

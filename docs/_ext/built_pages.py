@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import shutil
 from collections.abc import Iterator
 from functools import cached_property
 from html import unescape
@@ -33,6 +34,7 @@ _REFERENCE = re.compile(r"\[[^\[\]]+\]\[[^\[\]]*\]")
 #: Code and tables that are too wide scroll, so they take the focus, and then the arrow keys; furo's columns get names.
 _MENDED = (
     (re.compile(r'<(pre|div class="table-wrapper[^"]*")>'), r'<\1 tabindex="0">'),
+    (re.compile(r'<p class="caption" role="heading">'), '<p class="caption" role="heading" aria-level="2">'),
     (re.compile(r'<aside class="sidebar-drawer">'), '<aside class="sidebar-drawer" aria-label="All pages">'),
     (re.compile(r'<aside class="(toc-drawer[^"]*)">'), r'<aside class="\1" aria-label="On this page">'),
 )
@@ -104,6 +106,9 @@ _SAID = {
 
 
 def look(app: Sphinx, exception: Exception | None) -> None:
+    shutil.rmtree(
+        app.doctreedir, ignore_errors=True
+    )  # what is parsed, with paths of this machine; each build makes it anew
     if exception is None and app.builder.format == "html":
         site = BuiltSite(Path(app.outdir))
         site.mend()

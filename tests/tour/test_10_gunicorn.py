@@ -116,6 +116,18 @@ def test_preload_app_has_workers_share_a_connection(
         assert {"two": two.end(), "one": one.end()} == answers
 
 
+def test_requests_one_after_the_other_show_nothing_of_it(tmp_path: Path) -> None:
+    options = ["--preload", "--workers", "2", "--chdir", str(GUNICORN), "echo:app"]
+    with (
+        stack.redis_server(tmp_path) as (_, url),
+        gunicorn(tmp_path, *options, WZ_REDIS_SOCKET=url.removeprefix("unix://")) as (_, address),
+    ):
+        for word in ("one", "two", "three"):
+            answer = exchange(address, f"GET /{word} HTTP/1.1\r\nHost: tour\r\n\r\n".encode())
+            assert answer is not None
+            assert answer.body.decode() == f"asked\n{word}"
+
+
 # -- signals: what happens to a request under way ----------------------------------------------------------------------
 
 

@@ -50,7 +50,7 @@ WHO = {
     "HTTP_X_FORWARDED_.*": "a client, unless a proxy writes it",
     "HTTP_X_REQUEST_ID": "nginx",
     "CONTENT_.*|HTTP_.*|wz.headers": "the headers",
-    "REMOTE_.*": "the connection",
+    "REMOTE_.*": "the connection; one by a unix socket has no address",
     "SERVER_NAME|SERVER_PORT": "the server; behind a unix socket, the Host header",
     "SCRIPT_NAME": "the server, where an app is mounted below a prefix",
     "wsgi.url_scheme": "the server; it may believe a header",
