@@ -111,10 +111,11 @@ def test_what_the_page_reads_in_the_table_is_in_it() -> None:
     assert all(costs["06_cells"][kind][1] > costs["05_leaves"][kind][1] for kind in KINDS)
 
 
-def test_exercise_1_reaches_a_share() -> None:
+@pytest.mark.parametrize("members", [40, 5_000])
+def test_exercise_1_reaches_a_share(members: int) -> None:
     names = answered("sums", "05_leaves", 1)
     board = names["Board"]()
-    run("sums", "questions")["fill"](board)
+    run("sums", "questions")["fill"](board, members)
 
     best = sorted(board.scores.values(), reverse=True)
     sums = list(accumulate(best, initial=0))
