@@ -1,7 +1,8 @@
-"""The built guide over HTTP, below /guide/, with the policy that it is to hold: no script but from its files."""
+"""The built guide over HTTP, below /guide/, with the policy that nginx sends with it: no script but from its files."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,11 +11,10 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from ..stack import REPOSITORY
+
 PREFIX = "/guide"
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
+POLICY = re.findall(r'"~\^/guide/" "(default-src [^"]*)"', (REPOSITORY / "deploy/nginx.conf").read_text())[0]
 
 
 class _Handler(SimpleHTTPRequestHandler):
