@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -86,12 +86,19 @@ def test_an_end_ends_the_build(checkout: Path, tmp_path: Path) -> None:
     with building(tmp_path, checkout) as up:
         up.wait_for(lambda: builds(up))
         build = builds(up)
+        up.process.terminate()
+        up.process.wait(PATIENCE)
 
-    assert not any(map(runs, build))
+        assert not any(map(runs, build))
 
 
 def builds(up: Up) -> list[int]:
-    return [pid for pid in up.descendants() if "make" in psutil.Process(pid).cmdline()]
+    """Return the processes of its make."""
+    found = []
+    for pid in up.descendants():
+        with suppress(psutil.Error):  # it has ended meanwhile
+            found += [pid] if "make" in psutil.Process(pid).cmdline() else []
+    return found
 
 
 # -- the build itself -------------------------------------------------------------------------------------------------

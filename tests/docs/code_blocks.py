@@ -130,6 +130,7 @@ _EDGE = "tests/tour/test_11_nginx.py"
 _TEN = "tests/tour/test_10_gunicorn.py"
 _FORK = "test_a_connection_that_crosses_a_fork_gives_each_the_other_s_answer"
 _SAS = "tests/tour/test_sas.py"
+_SUMS = "tests/tour/test_sums.py"
 _VARIABLES = "tests/docs/test_code_blocks.py::test_variables_that_a_page_sets_are_set"
 
 RUN_BY = [
@@ -170,6 +171,14 @@ RUN_BY = [
     Row("docs/sas/index.md", "console", f"{_SAS}::test_the_request_of_the_notes_is_answered_201_and_stored"),
     Row("docs/sas/index.md", "python", f"{_SAS}::test_exercise_1_takes_either_key", "the secondary"),
     Row("docs/sas/index.md", "python", f"{_SAS}::test_exercise_2_takes_addresses_as_clients_write_them", "segments("),
+    Row("docs/sums/index.md", "console", f"{_SUMS}::test_the_steps_print_what_the_page_says"),
+    Row("docs/sums/index.md", "python", f"{_SUMS}::test_exercise_1_reaches_a_share", "def reach"),
+    Row(
+        "docs/sums/index.md",
+        "python",
+        f"{_SUMS}::test_exercise_2_merges_a_page_when_it_is_half_empty",
+        "def scores_of",
+    ),
     Row("docs/testing.md", "python ini", "tests/test_pytest_plugin.py::test_the_page_s_project_passes"),
     Row("docs/tour/index.md", "console", _PRINTED),
     Row("docs/tour/01_*.md", "console", _PRINTED, "curl"),

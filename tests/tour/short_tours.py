@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -44,18 +45,25 @@ def wrong_prints(tour: str, given: Mapping[str, str] | None = None, said: Mappin
     `given` has for words of the page what they stand for, `said` for texts that are printed what the page says.
     """
 
-    def python(words: list[str]) -> str:
+    def python(words: list[str], env: Mapping[str, str] | None = None) -> str:
         command = [sys.executable, *((given or {}).get(word, word) for word in words)]
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        env = {**os.environ, **(env or {})}
+        done = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False)
         printed = done.stdout + done.stderr
         for text, instead in (said or {}).items():
             printed = printed.replace(text, instead)
         return printed
 
-    return mistakes(DOCS / tour / "index.md", {"python": python})
+    def with_the_service(words: list[str]) -> str:
+        assert words[0] == "python"
+        return python(words[1:], {"PYTHONPATH": str(REPOSITORY)})
+
+    page = DOCS / tour / "index.md"
+    tools = {"python": python, "PYTHONPATH=.": with_the_service}
+    return mistakes(page, {tool: run for tool, run in tools.items() if f"$ {tool} " in page.read_text()})
 
 
 def is_shown(tour: str, step: str) -> bool:
     """Say whether the page shows the step's file and what it prints."""
     text = (DOCS / tour / "index.md").read_text()
-    return f"```{{step}} {step}.py" in text and f"$ python docs/{tour}/{step}.py" in text
+    return f"```{{step}} {step}.py\n" in text and f"python docs/{tour}/{step}.py" in text

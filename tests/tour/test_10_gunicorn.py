@@ -132,7 +132,7 @@ def test_requests_one_after_the_other_show_nothing_of_it(tmp_path: Path) -> None
 
 
 def test_term_lets_it_end(tmp_path: Path) -> None:
-    with gunicorn(tmp_path, "-c", LAST) as (master, address), UnderWay(address) as request:
+    with gunicorn(tmp_path, "-c", LAST, "--workers", 1) as (master, address), UnderWay(address) as request:
         request.begun()
         master.terminate()
         stack.until(lambda: refuses(address))
@@ -148,7 +148,7 @@ def refuses(address: str) -> bool:
 
 def test_term_waits_no_longer_than_graceful_timeout(tmp_path: Path) -> None:
     with (
-        gunicorn(tmp_path, "-c", LAST, "--graceful-timeout", 1) as (master, address),
+        gunicorn(tmp_path, "-c", LAST, "--workers", 1, "--graceful-timeout", 1) as (master, address),
         UnderWay(address) as request,
     ):
         request.begun()
@@ -177,7 +177,7 @@ def test_quit_cuts_it_in_ours(tmp_path: Path, server_settings: Settings) -> None
         f"pythonpath += ',{GUNICORN}'\npost_worker_init = lambda worker: None\n"
     )
     with (
-        stack.gunicorn(tmp_path, server_settings, conf, app="waiting:app") as server,
+        stack.gunicorn(tmp_path, server_settings, conf, app="waiting:app", WEB_CONCURRENCY="1") as server,
         UnderWay(server.address) as request,
     ):
         request.begun()
@@ -189,7 +189,7 @@ def test_quit_cuts_it_in_ours(tmp_path: Path, server_settings: Settings) -> None
 
 def test_quit_lets_it_end_in_a_gthread_worker(tmp_path: Path) -> None:
     """Its threads are not ended; after graceful_timeout, the master kills the process."""
-    with gunicorn(tmp_path, "-c", LAST) as (master, address), UnderWay(address) as request:
+    with gunicorn(tmp_path, "-c", LAST, "--workers", 1) as (master, address), UnderWay(address) as request:
         request.begun()
         handled = tmp_path / "gunicorn.log"
         master.send_signal(signal.SIGQUIT)
@@ -244,7 +244,7 @@ def test_kill_9_of_a_worker_cuts_it_and_the_master_starts_another(tmp_path: Path
 
 
 def test_kill_9_of_the_master_lets_it_end_and_then_the_workers_go(tmp_path: Path) -> None:
-    with gunicorn(tmp_path, "-c", LAST) as (master, address), UnderWay(address) as request:
+    with gunicorn(tmp_path, "-c", LAST, "--workers", 1) as (master, address), UnderWay(address) as request:
         request.begun()
         left = workers(master.pid)
         master.kill()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import http.client
 import os
 import select
+import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import Popen
 
@@ -84,7 +85,11 @@ def gunicorn(
         return stack.answers(server) if ready else "Listening at" in log.read_text()
 
     with stack.process(command, is_up, variables, folder, log=log) as master:
-        yield master, server.address
+        try:
+            yield master, server.address
+        finally:  # SIGTERM would wait for requests that a test has left under way, and for workers that are starting
+            with suppress(ProcessLookupError):
+                os.killpg(master.pid, signal.SIGKILL)
 
 
 @contextmanager
