@@ -75,7 +75,7 @@ endef
 	$(call install,requirements/stack.txt,15)
 	@touch $@
 
-# What builds the guide, beside the stack: reference pages are made from docstrings, and so import the service.
+# What builds the guide, beside the stack.
 .venv/docs: .venv/stack requirements/docs.txt
 	$(call install,requirements/docs.txt,10)
 	@touch $@

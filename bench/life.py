@@ -23,11 +23,9 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import re
 import socket
 import statistics
-import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -408,8 +406,6 @@ def record(traces: int = TRACES, warm: int = WARM) -> dict[str, Recording]:
         its_steps = steps(its.traces)
         found[file] = Recording(
             by="python -m bench.life --write",
-            commit=_commit(),
-            machine=f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
             versions=_versions(),
             traces=len(its.traces),
             untraced=round(its.untraced, 4),
@@ -420,17 +416,9 @@ def record(traces: int = TRACES, warm: int = WARM) -> dict[str, Recording]:
     return found
 
 
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short=10", "HEAD"], cwd=stack.REPOSITORY, capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
-
-
 def _versions() -> dict[str, str]:
     store = servers.redis_server()
     return {
-        "Python": platform.python_version(),
         "nginx": ".".join(map(str, servers.version(servers.nginx()))),
         "gunicorn": metadata.version("gunicorn"),
         "Werkzeug": metadata.version("werkzeug"),

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from deploy.nginx import DEPLOY
 from pipeline.store.options import SOCKET_TIMEOUT
 
+from . import figures
 from .life_stations import FOLDER, STATIONS, TOGETHER, Recording, Said
 
 GET, POST = "request.json", "event.json"
@@ -48,12 +49,12 @@ def percent(share: float) -> str:
 def blocks(recordings: Mapping[str, Recording]) -> dict[str, str]:
     """Return all that a page may show, by name."""
     get, post = recordings[GET], recordings[POST]
-    found = {"of": _of(get), "way": _way(get), "ways": _ways(get, post)}
-    for prefix, recording in (("get", get), ("post", post)):
+    found = {"get.of": _of(GET, get), "post.of": _of(POST, post), "way": _way(get), "ways": _ways(get, post)}
+    for prefix, file, recording in (("get", GET, get), ("post", POST, post)):
         said = recording.said
-        found |= {f"{prefix}.{name}.time": _time(recording, name) for name in STATIONS}
+        found |= {f"{prefix}.{name}.time": _time(file, recording, name) for name in STATIONS}
         found |= {
-            f"{prefix}.client": _http("What the client sends", said.client.sent),
+            f"{prefix}.client": _fence("http", _lines(said.client.sent)),
             f"{prefix}.nginx": _http("What nginx sends to gunicorn", said.gunicorn.sent),
             f"{prefix}.parse": _folded("What the parser has made of it", "text", _parsed(said)),
             f"{prefix}.environ": _folded("The environ", "json", _json(said.environ)),
@@ -78,16 +79,17 @@ def blocks(recordings: Mapping[str, Recording]) -> dict[str, str]:
     return found
 
 
-def _of(recording: Recording) -> str:
+def _of(file: str, recording: Recording) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in recording.versions.items())
     return (
-        f"Recorded by `{recording.by}` at commit `{recording.commit}`: {recording.machine}; {versions}. The times are "
+        f"Recorded by `{recording.by}`: {figures.origin(FOLDER / file)}; {versions}. The times are "
         f"the medians of {recording.traces} traces, the quickest quarter of all."
     )
 
 
 def _untraced(recording: Recording) -> str:
-    return f"By the client's clock, the same request without a trace took {percent(recording.untraced)} of the time."
+    share = _figure(GET, percent(recording.untraced), "untraced")
+    return f"By the client's clock, the same request without a trace took {share} of the time."
 
 
 def _timeouts() -> str:
@@ -132,11 +134,18 @@ def _share(recording: Recording, name: str) -> str:
     return percent(recording.shares[name])
 
 
-def _time(recording: Recording, name: str) -> str:
+def _time(file: str, recording: Recording, name: str) -> str:
     if name in TOGETHER:
         return f"**Time.** With {_link(TOGETHER[name])}."
     share = percent(recording.shares[name])
-    return f"**Time.** {share[0].upper()}{share[1:]} of the whole."
+    if not share[0].isdigit():
+        return f"**Time.** {share.capitalize()} of the whole."
+    return f"**Time.** {_figure(file, share, f'shares/{name}')} of the whole."
+
+
+def _figure(file: str, text: str, place: str) -> str:
+    """Return a figure with the link to its place, as figures.py has it."""
+    return f"[{text}]({file}#/{place})"
 
 
 def _link(name: str, page: str = "") -> str:
@@ -203,7 +212,11 @@ def _json(value: object) -> str:
 
 
 def _http(title: str, message: str) -> str:
-    return _folded(title, "http", message.replace("\r\n", "\n").rstrip("\n"))
+    return _folded(title, "http", _lines(message))
+
+
+def _lines(message: str) -> str:
+    return message.replace("\r\n", "\n").rstrip("\n")
 
 
 def _folded(title: str, language: str, text: str) -> str:

@@ -12,6 +12,8 @@ import msgspec
 from wz.tracing.spans import Trace
 from wz.tracing.waterfall import rows
 
+from . import figures
+
 FOLDER = Path(__file__).parents[1] / "docs" / "life"
 
 #: Whose time a station's is.
@@ -117,14 +119,12 @@ class Said(msgspec.Struct):
 
 
 class Recording(msgspec.Struct):
-    """One request. `commit` and `machine` say of what and where; `shares` of the stations add up to 1.
+    """One request, as its file has it beside where it is from (see figures.py). `shares` of the stations add up to 1.
 
     `untraced` is the time of the same request without a trace, as a share of one with a trace.
     """
 
     by: str
-    commit: str
-    machine: str
     versions: dict[str, str]
     traces: int
     untraced: float
@@ -138,9 +138,7 @@ def load(file: str) -> Recording:
 
 
 def store(file: str, recording: Recording) -> None:
-    FOLDER.mkdir(exist_ok=True)
-    data = msgspec.json.format(msgspec.json.encode(recording), indent=1)
-    (FOLDER / file).write_bytes(data + b"\n")
+    figures.write(FOLDER / file, msgspec.to_builtins(recording))
 
 
 def steps(traces: Iterable[Trace]) -> list[Step]:

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from .drawing import legend, line, rect, svg, text
+
 WIDTH, LEFT, RIGHT, TOP = 800, 140, 130, 84
 BAR, GROUP = 9, 38  # height of a bar, and from one step to the next
 
-STYLE = """\
-    text { font: 14px system-ui, sans-serif; fill: #1f2328 }
-    .small { font-size: 12px; fill: #59636e }
-    .end { text-anchor: end } .middle { text-anchor: middle }
-    .GET { fill: #2a6fbb } .PUT { fill: #3a8a4a } .missing { fill: #b0622a }
-    line { stroke: #8c959f; stroke-width: 1; stroke-dasharray: 3 3; stroke-opacity: 0.5 }
-    @media (prefers-color-scheme: dark) {
-      text { fill: #f0f6fc } .small { fill: #b1bac4 } line { stroke: #768390 }
-      .GET { fill: #6cb0f5 } .PUT { fill: #7ccf8c } .missing { fill: #f0a46c }
-    }"""
+KINDS = {"GET": "strong blue", "PUT": "strong green", "missing": "strong orange"}
 
 
 def drawing(shares: Mapping[str, Mapping[str, float]], whole: str) -> str:
@@ -24,10 +17,12 @@ def drawing(shares: Mapping[str, Mapping[str, float]], whole: str) -> str:
     widest = max(share for costs in shares.values() for share in costs.values())
     scale = (WIDTH - LEFT - RIGHT) / widest
     height = TOP + GROUP * len(shares) + 8
-    lines = [*_head(height, shares[whole]), *_grid(scale, height)]
+    lines = [text(24, 26, "Processor time of a request, as a share of what Flask takes for the same")]
+    lines += [*legend(24, 42, {_class(request): request for request in shares[whole]}), *_grid(scale, height)]
     for number, (step, costs) in enumerate(shares.items()):
         lines += _bars(name_of(step), costs, TOP + GROUP * number, scale)
-    return "\n".join([*lines, "</svg>", ""])
+    description = "From a run of bench.tour: for each step, bars for a GET, a PUT and a 404; Flask is 1."
+    return svg("What each step of the tour costs", description, WIDTH, height, lines, KINDS)
 
 
 def name_of(step: str) -> str:
@@ -36,33 +31,18 @@ def name_of(step: str) -> str:
 
 
 def _bars(name: str, costs: Mapping[str, float], top: int, scale: float) -> Iterator[str]:
-    yield f'  <text class="end" x="{LEFT - 12}" y="{top + 20}">{name}</text>'
+    yield text(LEFT - 12, top + 20, name, "end")
     for place, (request, share) in enumerate(costs.items()):
-        y, width = top + place * (BAR + 1), share * scale
-        yield f'  <rect class="{_class(request)}" x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}"/>'
+        yield rect(LEFT, top + place * (BAR + 1), share * scale, BAR, _class(request))
     label = " · ".join(f"{share:.2f}" for share in costs.values())
-    yield f'  <text class="small" x="{LEFT + max(costs.values()) * scale + 8:.1f}" y="{top + 19}">{label}</text>'
+    yield text(LEFT + max(costs.values()) * scale + 8, top + 19, label, "small")
 
 
 def _grid(scale: float, height: int) -> Iterator[str]:
     for quarter in range(1, 5):
         x = LEFT + quarter / 4 * scale
-        yield f'  <line x1="{x:.1f}" y1="{TOP - 6}" x2="{x:.1f}" y2="{height - 8}"/>'
-        yield f'  <text class="small middle" x="{x:.1f}" y="{TOP - 12}">{quarter / 4:g}</text>'
-
-
-def _head(height: int, requests: Mapping[str, float]) -> Iterator[str]:
-    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
-    yield f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">'
-    yield "  <title>What each step of the tour costs</title>"
-    yield "  <desc>From a run of bench.tour: for each step, bars for a GET, a PUT and a 404; Flask is 1.</desc>"
-    yield f"  <style>\n{STYLE}\n  </style>"
-    yield '  <text x="24" y="26">Processor time of a request, as a share of what Flask takes for the same</text>'
-    left = 24
-    for request in requests:
-        yield f'  <rect class="{_class(request)}" x="{left}" y="42" width="14" height="14"/>'
-        yield f'  <text class="small" x="{left + 20}" y="54">{request}</text>'
-        left += 70
+        yield line((x, TOP - 6), (x, height - 8), kind="grid")
+        yield text(x, TOP - 12, f"{quarter / 4:g}", "small middle")
 
 
 def _class(request: str) -> str:

@@ -22,6 +22,9 @@ from pipeline.store.clock import machine_time
 #: What pages are made of; among it the code that they show, and whose docstrings they have.
 SOURCES = ("docs", "wz", "handlers", "pipeline", "deploy", "requirements")
 
+#: What follows its address while it is being built.
+SOON = ", once it is built, in some minutes at most"
+
 #: Seconds from SIGTERM until a build that does not end is killed.
 ENDS = 2.0
 

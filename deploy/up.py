@@ -19,7 +19,7 @@ from pipeline.settings.local import STATE
 from pipeline.store.client import RedisUnavailable, check_server, redis_client
 
 from .address import HOST, Address, is_ready
-from .guide import Guide, can_build
+from .guide import SOON, Guide, can_build
 from .nginx import TLS, render_nginx
 from .orphans import end, orphans
 from .processes import GRACEFUL_SECONDS, STAGES, Interrupted, NotReady, ProcessEnded, Processes, clock_time
@@ -126,8 +126,9 @@ def run(state: Path, port: int, tls_port: int | None, workers: int, jobs_workers
         processes.wait_until(lambda: service_answers(address, run_dir), READY_SECONDS, f"{address.url}/readyz")
         if guide is not None:
             guide.start()
+            guide_url += SOON if guide.is_being_built else ""
         link = console_link(settings, address)
-        click.echo(welcome(settings, address, state, first_hub(settings), key_is_new, link, guide))
+        click.echo(welcome(settings, address, state, first_hub(settings), key_is_new, link, guide_url))
         processes.watch(guide.attend if guide else str)
 
 

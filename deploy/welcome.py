@@ -20,7 +20,6 @@ from pipeline.store.client import address_of, database, hubs_client, redis_clien
 from pipeline.store.clock import machine_time
 
 from .address import Address
-from .guide import Guide
 
 
 def first_hub(settings: Settings) -> str | None:
@@ -36,12 +35,12 @@ def welcome(
     hub: str | None,
     key_is_new: bool,
     link: str = "",
-    guide: Guide | None = None,
+    guide: str = "",
 ) -> str:
     """Return what to try; `hub` is the one that takes the event, or None to show no event.
 
     A key is shown when it was made, and no token ever: what is printed may be kept in a log. `link` signs in once, and
-    only soon.
+    only soon. `guide` is where the guide is, and since when.
     """
     trust = ["--cacert", address.authority] if address.authority else []
     reward = curl(
@@ -63,8 +62,7 @@ def welcome(
     own = f", with your {given_by()}," if given_by() else ","
     trusted = f"\nClients trust its certificate by {address.authority}: curl --cacert ..." if address.authority else ""
     look = f"\nLook at it in a browser, by this link, which signs in once (`wz console` prints more):\n\n{link}\n"
-    building = ", once it is built, in some minutes at most" if guide and guide.is_being_built else ""
-    read = f"\nRead the guide at {address.url}/guide/{building}." if guide else ""
+    read = f"\nRead the guide at {guide}.\n" if guide else ""
     missing = "" if shutil.which("redis-cli") else " (redis-cli is not on PATH, and `make` does not install it)"
     return f"""
 wz answers at {address.url} until Ctrl-C.{trusted}

@@ -9,12 +9,11 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
-sys.path[:0] = [str(DOCS), str(DOCS.parent)]  # `_ext`, and the packages whose docstrings are read
+sys.path[:0] = [str(DOCS), str(DOCS.parent)]  # `_ext`, and bench/figures.py
 
 project = html_title = "wz"
 extensions = [
     "myst_parser",
-    "sphinx.ext.autodoc",
     "_ext.code_links",
     "_ext.generated",
     "_ext.step",
@@ -23,9 +22,9 @@ extensions = [
     "_ext.pages_to_come",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_ext", "_static", "_templates"]
+exclude_patterns = ["_ext", "_static", "_templates", "tour/environs/*.md"]  # the last are parts of pages
 
-# `make docs` makes errors of warnings. A name in a docstring that leads nowhere is one, too.
+# `make docs` makes errors of warnings.
 nitpicky = True
 show_warning_types = True
 suppress_warnings = [
@@ -36,9 +35,6 @@ suppress_warnings = [
 myst_heading_anchors = 4  # GitHub's own slugs, so that a link to a heading works there, too
 myst_enable_extensions = ["attrs_block", "colon_fence"]
 myst_url_schemes = ["http", "https", "mailto", "code"]  # code: is made by _ext/code_links.py
-
-autodoc_typehints = "description"
-autodoc_member_order = "bysource"
 
 html_theme = "furo"
 html_theme_options = {"source_edit_link": "", "source_view_link": "", "footer_icons": []}

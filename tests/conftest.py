@@ -27,12 +27,13 @@ from .upstream import ScriptedUpstream, scripted_upstream
 
 __all__ = ["cluster", "cluster_settings", "cluster_urls"]  # fixtures, too
 
-# Nothing is wrong with an example that takes long on a machine that is busy.
+# Nothing is wrong with an example that takes long on a machine that is busy. Each run draws others, so that many short
+# runs look as far as a long one.
 hypothesis.settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], max_examples=40
 )
 hypothesis.settings.load_profile("any machine")
-# `--hypothesis-profile long`, for a search over night: a hundred times as many examples.
+# `--hypothesis-profile long`, for a search over night.
 hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("any machine"), max_examples=10_000)
 
 

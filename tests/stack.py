@@ -21,6 +21,7 @@ from deploy.nginx import TLS, render_nginx
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.sas import sign
 from pipeline.settings import Settings
+from pipeline.store.client import hubs_client, redis_client
 from wz.live_server import LiveServer
 from wz.testing import Client
 
@@ -115,6 +116,13 @@ def environ(settings: Settings) -> dict[str, str]:
         "WZ_HOSTS": ",".join(settings.hosts),
         "WZ_HUBS": ",".join(f"{name}:{count}" for name, count in settings.hubs.items()),
     }
+
+
+def emptied(settings: Settings) -> Settings:
+    """Delete all that its Redis has: with a hub that an earlier test made of another size, no service would start."""
+    for client in (redis_client(settings), hubs_client(settings)):
+        client.flushdb()
+    return settings
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import shutil
 from collections.abc import Iterator
 from functools import cached_property
 from html import unescape
@@ -30,9 +31,12 @@ _CODE = re.compile(r"<(pre|code|script|style)\b.*?</\1>", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 _REFERENCE = re.compile(r"\[[^\[\]]+\]\[[^\[\]]*\]")
 
-#: Code and tables that are too wide scroll, so they take the focus, and then the arrow keys; furo's columns get names.
+#: Code and tables that are too wide scroll, so they take the focus, and then the arrow keys. The head of a column
+#: without a name, such as a table's corner, is no head. furo's columns get names, and its captions a level.
 _MENDED = (
     (re.compile(r'<(pre|div class="table-wrapper[^"]*")>'), r'<\1 tabindex="0">'),
+    (re.compile(r'<th class="head[^"]*"><p></p></th>'), "<td></td>"),
+    (re.compile(r'(<p class="caption" role="heading")>'), r'\1 aria-level="2">'),
     (re.compile(r'<aside class="sidebar-drawer">'), '<aside class="sidebar-drawer" aria-label="All pages">'),
     (re.compile(r'<aside class="(toc-drawer[^"]*)">'), r'<aside class="\1" aria-label="On this page">'),
 )
@@ -104,6 +108,7 @@ _SAID = {
 
 
 def look(app: Sphinx, exception: Exception | None) -> None:
+    shutil.rmtree(app.doctreedir, ignore_errors=True)  # has paths of the machine, and -E never reads it
     if exception is None and app.builder.format == "html":
         site = BuiltSite(Path(app.outdir))
         site.mend()

@@ -37,8 +37,7 @@ _LINK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 
-#: What Sphinx itself makes pages and pictures of.
-_OWN = (".md", ".svg", ".png")
+_PICTURES = (".svg", ".png")
 
 
 class CodePages:
@@ -67,7 +66,11 @@ class CodePages:
         """Say whether it is for this file: not if it is missing, of which MyST then warns."""
         if not path.exists() or not path.is_relative_to(self.root):
             return False
-        return path.suffix not in _OWN or not path.is_relative_to(self.app.srcdir)
+        if not path.is_relative_to(self.app.srcdir):
+            return True
+        if path.suffix == ".md":  # a page, unless it is a part of one
+            return self.app.env.path2doc(path) not in self.app.env.found_docs
+        return path.suffix not in _PICTURES
 
     def resolve(self, app: Sphinx, doctree: nodes.document, docname: str) -> None:
         """Lead each such link to its page and line."""
@@ -137,9 +140,9 @@ def _numbered(path: Path) -> str:
     except ClassNotFound:
         lexer = TextLexer(stripnl=False)
     formatter = HtmlFormatter(
-        linenos="inline", lineanchors="L", anchorlinenos=True, wrapcode=True, cssclass="highlight source"
+        linenos="inline", linespans="L", anchorlinenos=True, wrapcode=True, cssclass="highlight source"
     )
-    return re.sub(r'(id="|name="|href="#)L-', r"\1L", highlight(path.read_text(), lexer, formatter))
+    return re.sub(r'(id="|href="#)L-', r"\1L", highlight(path.read_text(), lexer, formatter))
 
 
 def setup(app: Sphinx) -> None:

@@ -35,22 +35,22 @@ def hold(app: Sphinx, doctree: nodes.document) -> None:
         if name not in files:
             files.append(name)
     if files:
-        _top(doctree).append(_origins(root, files))
+        _top(doctree).append(_origins(app, files))
 
 
 def _top(doctree: nodes.document) -> nodes.Element:
     return next(doctree.findall(nodes.section), doctree)
 
 
-def _origins(root: Path, files: list[str]) -> nodes.paragraph:
+def _origins(app: Sphinx, files: list[str]) -> nodes.paragraph:
     paragraph = nodes.paragraph("", "Figures on this page: ", classes=["figures"])
     for name in files:
         link = nodes.reference("", Path(name).name, refuri=f"code:{name}")
         end = "." if name == files[-1] else "; "
         try:
-            paragraph += [link, nodes.Text(f", {origin(root / name)}{end}")]
+            paragraph += [link, nodes.Text(f", {origin(Path(app.srcdir).parent / name)}{end}")]
         except KeyError as exc:
-            log.warning("%s does not say its %s", name, exc, type="figure", subtype="origin")
+            log.warning("%s does not say its %s", name, exc, location=app.env.docname, type="figure", subtype="origin")
     return paragraph
 
 

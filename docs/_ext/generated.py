@@ -12,12 +12,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from . import commands, framework_reference, http_reference
+from . import alerts, commands, framework_reference, http_reference
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 MAKERS: Mapping[str, Callable[[], str]] = {
+    "alerts": alerts.markdown,
     "commands": commands.markdown,
     "framework": framework_reference.markdown,
     "operations": http_reference.operations,

@@ -6,12 +6,17 @@ import re
 from collections.abc import Iterable, Sequence
 
 _CODE = re.compile(r"(`+[^`]*`+)")
+_SIGN = re.compile(r"[*<\\\[\]]")
+_OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 
 
 def prose(text: str) -> str:
-    """Return a text whose signs mean nothing outside of backticks: `<` begins no tag, and `*` no emphasis."""
+    """Return a text whose signs mean nothing outside of backticks: `<` begins no tag, and `*` no emphasis.
+
+    An option such as --json is code, as Sphinx would make a dash of its two hyphens.
+    """
     parts = _CODE.split(text)
-    parts[::2] = (re.sub(r"([*<\\\[\]])", r"\\\1", part) for part in parts[::2])
+    parts[::2] = (_OPTION.sub(r"`\g<0>`", _SIGN.sub(r"\\\g<0>", part)) for part in parts[::2])
     return "".join(parts)
 
 

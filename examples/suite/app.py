@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
@@ -63,11 +63,14 @@ def changes(request: Request, board: str) -> Response:
     return Response(lines(SimpleQueue()), mimetype="application/x-ndjson")
 
 
+VIEWS: dict[str, Callable[..., Response]] = {"set_score": set_score, "standing": standing, "changes": changes}
+
+
 @Request.application
 def app(request: Request) -> Response:
     try:
         endpoint, values = URLS.bind_to_environ(request).match()
-        return {"set_score": set_score, "standing": standing, "changes": changes}[endpoint](request, **values)
+        return VIEWS[endpoint](request, **values)
     except HTTPException as error:
         response = error.get_response(request.environ)
         if error.code and error.code >= 400:

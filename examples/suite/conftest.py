@@ -28,7 +28,8 @@ HERE = Path(__file__).parent
 @pytest.fixture(scope="session", params=["wsgi", "validated", "gunicorn", "nginx"])
 def place(request: pytest.FixtureRequest) -> WSGIApplication:
     """What is called: by its name, the fixture below."""
-    return request.getfixturevalue(request.param)
+    found: WSGIApplication = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from client import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from werkzeug.test import TestResponse
+from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -66,7 +66,7 @@ def test_a_follower_is_told_of_a_change_at_once(client: Client, board: str) -> N
         assert next(told) == {"member": "ann", "score": 1}
 
 
-def lines(stream: TestResponse) -> Iterator[object]:
+def lines(stream: Response) -> Iterator[object]:
     return (json.loads(chunk) for chunk in stream.response if chunk.strip())
 
 

@@ -253,7 +253,7 @@ def test_any_changes_leave_the_totals_of_a_plain_model(shard: Shard, limits: tup
     machine = type("Machine", (ShardMachine,), {"shard": shard})
     checks = list(HealthCheck)
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=checks)
+        machine, settings=settings(max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=checks)
     )
 
 

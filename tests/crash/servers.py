@@ -94,10 +94,11 @@ class Server:
 
 @dataclass
 class Service:
-    """One namespace: Redis with deploy/redis.conf, gunicorn and nginx with theirs."""
+    """One namespace: Redis with deploy/redis.conf, gunicorn with so many workers, and nginx with theirs."""
 
     folder: Path
     settings: Settings
+    workers: int = 2
     redis: Server = field(init=False)
     gunicorn: Server = field(init=False)
     nginx: Server = field(init=False)
@@ -135,7 +136,7 @@ class Service:
             "WZ_CONNECTION_STRING": str(self.settings.root),
             "WZ_HOSTS": ",".join(self.settings.hosts),
             "WZ_HUBS": ",".join(f"{name}:{count}" for name, count in self.settings.hubs.items()),
-            "WEB_CONCURRENCY": "2",
+            "WEB_CONCURRENCY": str(self.workers),
         }
 
     @property
@@ -172,7 +173,7 @@ class World:
         self.rnd = random.Random(seed)
         self.home = Service(folder / "test", settings(folder, "test", hubs))
         its = hubs if upstream_hubs is None else upstream_hubs
-        self.upstream = Service(folder / "staging", settings(folder, "staging", its))
+        self.upstream = Service(folder / "staging", settings(folder, "staging", its), workers=1)
         self.rule = Rule("chain", new_key(), new_key(), frozenset({Right.SEND, Right.RELAY}))
         to = str(target(self.upstream, self.rule))
         worker: list[object] = [sys.executable, "-m", "wz", "worker"]

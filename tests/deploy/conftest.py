@@ -35,7 +35,7 @@ def access_log(run: Path) -> Path:
 def behind(run: Path, gunicorn_log: Path, server_settings: Settings) -> Iterator[LiveServer]:
     """gunicorn, on its socket, with one worker."""
     options = f"--error-logfile {gunicorn_log}"
-    with stack.gunicorn(run, server_settings, GUNICORN_CMD_ARGS=options, WEB_CONCURRENCY="1") as server:
+    with stack.gunicorn(run, stack.emptied(server_settings), GUNICORN_CMD_ARGS=options, WEB_CONCURRENCY="1") as server:
         yield server
 
 

@@ -184,7 +184,7 @@ def test_a_worker_that_would_lose_names_does_not_start(tmp_path: Path, server_se
 
     with (
         pytest.raises(RuntimeError, match="ended with status"),
-        stack.gunicorn(tmp_path, server_settings, conf=conf, log=log, WEB_CONCURRENCY="1"),
+        stack.gunicorn(tmp_path, stack.emptied(server_settings), conf=conf, log=log, WEB_CONCURRENCY="1"),
     ):
         pass
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from deploy.nginx import DEPLOY
 from wz.live_server import LiveServer
 
 from .. import stack
@@ -162,6 +166,23 @@ def test_a_guide_that_is_not_there_fills_no_log(nginx: LiveServer, folder: Path)
 
     stack.until(lambda: "/boards/a" in (folder / "access-errors.log").read_text())
     assert "nowhere" not in (folder / "access-errors.log").read_text()
+
+
+def test_the_lines_of_the_page_put_it_where_nginx_looks(tmp_path: Path) -> None:
+    """Also over an old copy."""
+    checkout, run = tmp_path / "checkout", tmp_path / "run"
+    checkout.mkdir()
+    (checkout / "Makefile").write_text(".PHONY: docs\ndocs:\n\t@mkdir -p .site && echo $${TEXT} > .site/index.html\n")
+    (block,) = re.findall(
+        r"^```sh\n(make -C .*?)^```$", (DEPLOY.parent / "docs" / "deploy.md").read_text(), re.M | re.S
+    )
+    (root,) = re.findall(r"^ +root (.*);$", (DEPLOY / "nginx.conf").read_text(), re.MULTILINE)
+    lines = block.replace("/opt/wz", str(checkout)).replace(root, str(run))
+
+    for text in ("old", "new"):
+        subprocess.run(["sh", "-ec", lines], check=True, env={**os.environ, "TEXT": text}, stdout=subprocess.DEVNULL)
+    with stack.nginx(run, alone=True) as server:
+        assert send(server, "GET /guide/").body == b"new\n"
 
 
 # -- errors of nginx's own --------------------------------------------------------------------------------------------

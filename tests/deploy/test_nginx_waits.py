@@ -95,9 +95,9 @@ def test_a_request_that_takes_too_long_may_have_been_carried_out(tmp_path: Path)
 
 
 def test_a_client_that_does_not_read_is_left(tmp_path: Path, server_settings: Settings) -> None:
-    """It holds no thread of gunicorn meanwhile: the only other worker's are not there."""
+    """Meanwhile it does not hold gunicorn's only thread: nginx has the answer."""
     with (
-        stack.gunicorn(tmp_path, server_settings, WEB_CONCURRENCY="1"),
+        stack.gunicorn(tmp_path, server_settings, WEB_CONCURRENCY="1", GUNICORN_CMD_ARGS="--threads 1"),
         nginx(tmp_path, "send_timeout") as address,
         closing(connect(address)) as client,
     ):

@@ -195,7 +195,7 @@ def serving(folder: Path, settings: Settings, app: str = LIGHT) -> Iterator[Serv
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, server_settings: Settings) -> Iterator[Service]:
-    with serving(tmp_path_factory.mktemp("service"), server_settings) as service:
+    with serving(tmp_path_factory.mktemp("service"), stack.emptied(server_settings)) as service:
         yield service
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -85,12 +86,19 @@ def test_an_end_ends_the_build(checkout: Path, tmp_path: Path) -> None:
     with building(tmp_path, checkout) as up:
         up.wait_for(lambda: builds(up))
         build = builds(up)
+        up.process.terminate()
+        up.process.wait(PATIENCE)
 
-    assert not any(map(runs, build))
+        assert not any(map(runs, build))
 
 
 def builds(up: Up) -> list[int]:
-    return [pid for pid in up.descendants() if "make" in psutil.Process(pid).cmdline()]
+    """Return the processes of its make."""
+    found = []
+    for pid in up.descendants():
+        with suppress(psutil.Error):  # it has ended meanwhile
+            found += [pid] if "make" in psutil.Process(pid).cmdline() else []
+    return found
 
 
 # -- the build itself -------------------------------------------------------------------------------------------------
@@ -149,6 +157,16 @@ def test_a_build_that_fails_is_told_with_its_log_and_tried_again(checkout: Path,
     (checkout / "fail").unlink()
     with guide_of(checkout, tmp_path / "2") as second:
         assert end(second) == "the guide is built"
+
+
+def test_a_disk_that_is_full_ends_the_build_and_nothing_else(checkout: Path, tmp_path: Path) -> None:
+    """As far as one can bring it about: a place where nothing can be written any more."""
+    with guide_of(checkout, tmp_path / "1") as guide:
+        shutil.rmtree(tmp_path / "1")
+        (checkout / "go").touch()
+
+        assert end(guide).startswith("the guide could not be built: [Errno 2]")
+        assert guide.attend() == ""
 
 
 def test_two_do_not_build_at_the_same_time(checkout: Path, tmp_path: Path) -> None:

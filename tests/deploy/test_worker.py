@@ -107,7 +107,9 @@ def test_the_service_runs_where_there_is_no_epoll(
     monkeypatch.delattr(select, "epoll", raising=False)
     worker_class = runpy.run_path(str(stack.GUNICORN_CONF))["worker_class"]
 
-    with stack.gunicorn(tmp_path, server_settings, GUNICORN_CMD_ARGS=f"--worker-class {worker_class}") as server:
+    with stack.gunicorn(
+        tmp_path, stack.emptied(server_settings), GUNICORN_CMD_ARGS=f"--worker-class {worker_class}"
+    ) as server:
         statuses = [Client(server).get(path).status_code for path in ("/healthz", "/readyz", "/boards/b")]
 
     assert worker_class == "deploy.worker.Worker"

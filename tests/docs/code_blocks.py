@@ -18,6 +18,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import CodeType
 from typing import NamedTuple
@@ -89,7 +90,7 @@ BLOCKS = [block for page in PAGES for block in blocks_of(page.read_text(), str(p
 
 
 class Row(NamedTuple):
-    """Blocks of a page in some languages that have `part` in them, and the tests that run them."""
+    """Blocks in some languages that have `part` in them, and the test that runs them; `page` may have `*` in it."""
 
     page: str
     languages: str
@@ -98,7 +99,7 @@ class Row(NamedTuple):
 
     def has(self, block: Block) -> bool:
         return (
-            block.page == self.page
+            fnmatchcase(block.page, self.page)
             and block.language in self.languages.split()
             and self.part in f"{block.info}\n{block.source}"
         )
@@ -107,7 +108,9 @@ class Row(NamedTuple):
 _README = "tests/docs/test_readme.py"
 _BOARDS = "tests/docs/test_boards.py"
 _CLIENTS = "tests/docs/test_clients.py"
+_LIFE = "tests/docs/test_life.py"
 _DEPLOY = "tests/docs/test_deploy.py"
+_GUIDE = "tests/deploy/test_nginx_guide.py"
 _WINDOWS = "tests/docs/test_windows.py"
 _MACHINE = "tests/deploy/machine.py::main"  # needs root, and is not part of the suite
 _EXAMPLE = "tests/test_distribution.py::test_readme_s_first_example_answers_in_an_empty_environment"
@@ -115,11 +118,17 @@ _ORIGIN = "tests/console/test_cross_origin.py"
 _MOVED = "tests/examples/test_moved_programs.py"
 _COMMANDS = "test_the_commands_print_what_the_page_says"
 _OVER_TLS = f"{_CLIENTS}::test_each_program_s_events_are_stored_over_tls"
+_TRACED = "tests/docs/test_console.py::test_what_the_pages_have_traced_is_there"
 _TRACE = "tests/tour/test_pages.py::test_the_trace_shows_what_the_answer_says"
+_PRINTED = "tests/tour/test_pages.py::test_its_commands_print_what_it_says"
+_ONE = "tests/tour/test_01_function.py"
 _HOOKS = "tests/tour/test_06_hooks.py"
 _CONTEXT = "tests/tour/test_07_context.py"
 _LAYERS = "tests/tour/test_08_middleware.py"
 _OR_NOT = "tests/tour/test_09_layer_or_not.py"
+_EDGE = "tests/tour/test_11_nginx.py"
+_TEN = "tests/tour/test_10_gunicorn.py"
+_FORK = "test_a_connection_that_crosses_a_fork_gives_each_the_other_s_answer"
 _SAS = "tests/tour/test_sas.py"
 _SUMS = "tests/tour/test_sums.py"
 _EVENT = "tests/tour/test_event.py"
@@ -150,6 +159,7 @@ RUN_BY = [
     Row("docs/deploy.md", "sh", f"{_DEPLOY}::test_the_address_of_sentinels_is_one", "sentinel"),
     Row("docs/deploy.md", "nginx", f"{_DEPLOY}::test_nginx_takes_the_lines_for_a_balancer"),
     Row("docs/deploy.md", "sh", f"{_DEPLOY}::test_the_secrets_of_the_containers_are_made", "podman"),
+    Row("docs/deploy.md", "sh", f"{_GUIDE}::test_the_lines_of_the_page_put_it_where_nginx_looks", "/opt/wz/.site"),
     Row("docs/event/index.md", "console", f"{_EVENT}::test_the_steps_print_what_the_page_says"),
     Row("docs/event/index.md", "python", f"{_EVENT}::test_exercise_1_averages_as_the_engine_does", "def partial"),
     Row(
@@ -161,6 +171,8 @@ RUN_BY = [
     Row("docs/hub.md", "console json", f"tests/docs/test_hub.py::{_COMMANDS}"),
     Row("docs/hub.md", "bash", _VARIABLES, "all=$("),
     Row("docs/layers.md", "console", "tests/docs/test_layers.py::test_a_request_is_traced_as_the_page_says"),
+    Row("docs/life/*.md", "http", f"{_LIFE}::test_a_new_recording_has_the_same_stations_and_bytes"),
+    Row("docs/life/index.md", "console", f"{_LIFE}::test_the_command_of_the_page_draws_the_request"),
     Row("docs/scaling-boards.md", "nginx", "tests/docs/test_scaling.py::test_an_answer_is_kept_for_who_has_asked"),
     Row("docs/sas/index.md", "console", f"{_SAS}::test_the_request_of_the_notes_is_answered_201_and_stored"),
     Row("docs/sas/index.md", "python", f"{_SAS}::test_exercise_1_takes_either_key", "the secondary"),
@@ -174,6 +186,11 @@ RUN_BY = [
         "def scores_of",
     ),
     Row("docs/testing.md", "python ini", "tests/test_pytest_plugin.py::test_the_page_s_project_passes"),
+    Row("docs/tour/index.md", "console", _PRINTED),
+    Row("docs/tour/01_*.md", "console", _PRINTED, "curl"),
+    Row("docs/tour/01_*.md", "python", f"{_ONE}::test_gunicorn_runs_the_least_that_there_is", "204 No Content"),
+    Row("docs/tour/0[1-5]_*.md", "console", _TRACE, "wz --app"),
+    Row("docs/tour/0[1-5]_*.md", "python", "tests/tour/test_exercises.py::test_an_answer_breaks_nothing"),
     Row("docs/tour/06_hooks.md", "console", _TRACE),
     Row("docs/tour/06_hooks.md", "python", f"{_HOOKS}::test_an_id_by_two_hooks", "def tell_id"),
     Row("docs/tour/06_hooks.md", "python", f"{_HOOKS}::test_an_after_hook_that_fails", "class Careful"),
@@ -207,6 +224,9 @@ RUN_BY = [
     ),
     Row("docs/tour/12_wz.md", "console", _TRACE),
     Row("docs/tour/12_wz.md", "python", "tests/tour/test_12_wz.py::test_an_after_hook_is_given_a_response"),
+    Row("docs/tour/10_*.md", "console", f"{_TEN}::test_each_stage_serves", "1_listen.conf.py"),
+    Row("docs/tour/10_*.md", "console", f"{_TEN}::{_FORK}", "fork.py"),
+    Row("docs/tour/10_*.md", "console", _TRACED, "wz trace"),
     Row("docs/windows.md", "console", f"{_WINDOWS}::{_COMMANDS}"),
     Row("docs/windows.md", "sql", f"{_WINDOWS}::test_the_queries_are_the_jobs_and_one_of_azures_diagnostics"),
     Row("docs/windows.md", "toml", f"{_WINDOWS}::test_its_job_toml_is_one"),
@@ -218,6 +238,11 @@ RUN_BY = [
         "tests/examples/test_flaskr.py::test_a_visitor_registers_writes_changes_and_deletes",
     ),
     Row("examples/suite/README.md", "console", "tests/examples/test_suite.py::test_a_copy_passes_over_all_layers"),
+    Row("docs/tour/11_nginx.md", "console", f"{_EDGE}::test_the_page_s_commands_serve", "1_relay.conf"),
+    Row("docs/tour/11_nginx.md", "console", f"{_EDGE}::test_an_experiment_with_nginx", "experiments.py"),
+    Row("docs/tour/11_nginx.md", "console", _TRACED, "wz trace"),
+    Row("docs/tour/11_nginx.md", "python", f"{_EDGE}::test_half_of_an_answer"),
+    Row("docs/tour/11_nginx.md", "nginx", f"{_EDGE}::test_a_location_for_larger_bodies"),
 ]
 
 

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -50,6 +51,32 @@ def test_every_row_has_a_block_and_a_test() -> None:
     gone = [row.test for row in RUN_BY if (parts := row.test.split("::"))[1] not in functions(ROOT / parts[0])]
 
     assert (idle, gone) == ([], [])
+
+
+def test_the_test_of_a_row_knows_the_page() -> None:
+    """By its name, by that of its folder, or as one of all, in its file or in one that it imports."""
+    unknown = []
+    for row in RUN_BY:
+        page = Path(row.page)
+        names = {page.name, page.stem} | ({page.parent.name} - {"docs"})
+        text = "".join(texts(ROOT / row.test.partition("::")[0]))
+        if 'rglob("*.md")' in text:
+            continue
+        if not any(f'"{name}"' in text or f"docs/{name}" in text or f"/ {name}" in text for name in names):
+            unknown.append(row)
+
+    assert unknown == []
+
+
+def texts(file: Path) -> Iterator[str]:
+    """Yield the text of a test's file, and those of the files of tests/ that it imports."""
+    text = file.read_text()
+    yield text
+    for dots, module in re.findall(r"^from (\.+|(?=tests\b))([\w.]*) import", text, re.MULTILINE):
+        folder = file.parents[len(dots) - 1] if dots else ROOT
+        path = folder.joinpath(*filter(None, module.split("."))).with_suffix(".py")
+        if path.is_file():
+            yield path.read_text()
 
 
 @pytest.mark.parametrize("block", params(PROGRAMS))

@@ -33,6 +33,7 @@ GIVEN = {
     "wz.conditional": "class Note(msgspec.Struct): text: str",
     "wz.forms": "class Receipt(msgspec.Struct): id: int\nfrom werkzeug.datastructures import FileStorage",
     "wz.headers": "class Note(msgspec.Struct): text: str",
+    "wz.idempotency": "class Payment(msgspec.Struct): sum: int\nclass Receipt(msgspec.Struct): id: int",
     "wz.json": "from wz import json\nclass MyJSON(json.JSON): pass\nvalue = {'b': 1}",
     "wz.live_server": "from wz.testing import Client",
     "wz.logging": "name = 'apples'",
@@ -64,15 +65,24 @@ class Example(NamedTuple):
     source: str
 
 
+#: What a file with an example has: indented lines in the module's docstring or below a colon, or a console's prompt.
+_SEEN = re.compile(r'\A"""(?:(?!""")[\s\S])*\n\n {4}\S|:\n\n {8,}\S|>>> ')
+
+
 def texts() -> Iterator[tuple[str, int, str]]:
-    """Yield each docstring with its module and line."""
-    for path in sorted(
-        path for folder in ("wz", "handlers", "pipeline", "deploy") for path in (ROOT / folder).rglob("*.py")
-    ):
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and (text := ast.get_docstring(node)):
-                yield module, getattr(node, "lineno", 1), text
+    """Yield each docstring, with its module and line, of the files that may have an example.
+
+    Reading all would be slow, and each process of pytest collects.
+    """
+    for folder in ("wz", "handlers", "pipeline", "deploy"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            source = path.read_text()
+            if not _SEEN.search(source):
+                continue
+            module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            for node in ast.walk(ast.parse(source)):
+                if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(node)):
+                    yield module, getattr(node, "lineno", 1), text
 
 
 def does_something(source: str) -> bool:
@@ -84,6 +94,13 @@ def does_something(source: str) -> bool:
     return not all(isinstance(one, ast.Expr) and isinstance(one.value, ast.Dict | ast.Constant) for one in body)
 
 
+def python_of(part: str) -> str:
+    """Return the paragraphs up to the last that is Python; below them there may be a table in words."""
+    paragraphs = textwrap.dedent(part).strip().split("\n\n")
+    programs = ("\n\n".join(paragraphs[:end]) for end in range(len(paragraphs), 0, -1))
+    return next(filter(does_something, programs), "")
+
+
 TEXTS = list(texts())
 CONSOLES = sorted({module for module, _, text in TEXTS if ">>> " in text})
 EXAMPLES = [
@@ -91,7 +108,7 @@ EXAMPLES = [
     for module, line, text in TEXTS
     if ">>> " not in text and module not in ELSEWHERE
     for part in re.findall(r"(?:(?<=\n\n)|^)((?:    .*\n?|\n(?=    ))+)", text)
-    if does_something(source := textwrap.dedent(part).strip())
+    if (source := python_of(part))
 ]
 
 

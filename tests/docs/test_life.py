@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -19,8 +22,9 @@ from bench.life import ASKS, Ask, Connection, Tapped, record, redis, tapped
 from bench.life_page import PAGES, anchor, blocks, filled
 from bench.life_stations import FOLDER, STATIONS, Recording, load
 from deploy.refusals import REFUSED_BY
-from pipeline.settings import DATABASES
+from pipeline.settings import DATABASES, Settings
 
+from .. import stack
 from ..deploy.wire import exchange
 from .repository import ROOT
 
@@ -153,6 +157,14 @@ def test_a_new_recording_has_the_same_stations_and_bytes(recordings: dict[str, R
         assert sum(new.shares.values()) == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.parametrize("file", ASKS)
+def test_the_teardown_has_run_before_the_first_byte_is_written(file: str, recordings: dict[str, Recording]) -> None:
+    """The way out, `client.out`, begins when gunicorn begins to write, and steps are in the order of their begin."""
+    steps = [step.step for step in recordings[file].steps]
+
+    assert steps.index("teardown") < steps.index("client.out") == len(steps) - 1
+
+
 # -- where it ends ---------------------------------------------------------------------------------------------------
 
 
@@ -275,3 +287,44 @@ def test_a_chunked_body_goes_on_with_its_length(place: Tapped) -> None:
     asked, _ = place.to_gunicorn.exchange(begin, POST.body)
     assert f"Content-Length: {len(POST.body)}\r\n".encode() in asked
     assert b"Transfer-Encoding" not in asked
+
+
+def test_the_command_of_the_page_draws_the_request(place: Tapped) -> None:
+    (line,) = re.findall(r"^\$ wz (trace .*)$", (FOLDER / "index.md").read_text(), re.MULTILINE)
+    words = shlex.split(
+        line.replace("http://127.0.0.1:8080", place.nginx).replace('"$(wz token)"', shlex.quote(stack.token()))
+    )
+    done = subprocess.run([sys.executable, "-m", "wz", *words], capture_output=True, text=True, cwd=ROOT, check=True)
+
+    assert GET.path in done.stdout
+    assert "EVALSHA read.lua" in done.stdout
+
+
+#: gunicorn's configuration, with one more layer around the service.
+RAISING = f"""\
+import runpy
+globals().update(runpy.run_path({str(stack.GUNICORN_CONF)!r}))
+before = post_worker_init
+def post_worker_init(worker):
+    from handlers.wsgi import app
+    def layer(inside):
+        def raising(environ, start_response):
+            if environ["PATH_INFO"] == {MEMBER!r}:
+                raise RuntimeError("a layer of the test")
+            return inside(environ, start_response)
+        return raising
+    app.layers.add("raising", layer)
+    before(worker)
+"""
+
+
+def test_a_layer_that_raises_is_answered_by_gunicorn(tmp_path: Path, server_settings: Settings) -> None:
+    conf, log = tmp_path / "conf.py", tmp_path / "log"
+    conf.write_text(RAISING)
+    with stack.gunicorn(tmp_path, server_settings, conf=conf, log=log, WEB_CONCURRENCY="1") as server:
+        answer = exchange(server.address, GET.data())
+
+    assert answer is not None
+    assert (answer.status, answer.headers["X-Refused-By"]) == (500, "gunicorn")
+    assert answer.detail == "The service was unable to process the request."
+    assert log.read_text().count("RuntimeError: a layer of the test") == 1

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.address import Address
+from deploy.guide import SOON
 from deploy.welcome import welcome
 from pipeline.connection_string import ConnectionString
 from pipeline.hub.rules import new_key
@@ -33,7 +34,8 @@ def test_it_shows_what_make_up_prints(monkeypatch: pytest.MonkeyPatch) -> None:
     state = Path.cwd() / ".wz"
 
     link = "http://127.0.0.1:8080/console/sign-in?code=MtY0"
-    printed = welcome(settings, Address("http://127.0.0.1:8080"), state, "events", key_is_new=True, link=link)
+    address, guide = Address("http://127.0.0.1:8080"), f"http://127.0.0.1:8080/guide/{SOON}"
+    printed = welcome(settings, address, state, "events", key_is_new=True, link=link, guide=guide)
     for path, name in ((sysconfig.get_path("scripts"), "/path/to/wz/.venv/bin"), (str(REPOSITORY), "/path/to/wz")):
         printed = printed.replace(path, name)
     assert SHOWN is not None

@@ -12,22 +12,23 @@ import click
 import pytest
 
 import wz
+from deploy.nginx import DEPLOY
 from wz.cli import main
 
 from ..commands.calling import COMMANDS
 from ..stack import REPOSITORY
 
-REFERENCE = REPOSITORY / "docs" / "reference"
+DOCS = REPOSITORY / "docs"
 
 
 @pytest.fixture(scope="module")
 def generated() -> Iterator[Any]:
     """What the guide's build fills its pages with."""
-    sys.path.insert(0, str(REPOSITORY / "docs"))
+    sys.path.insert(0, str(DOCS))
     try:
         yield import_module("_ext.generated")
     finally:
-        sys.path.remove(str(REPOSITORY / "docs"))
+        sys.path.remove(str(DOCS))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def every(commands: Mapping[str, click.Command], path: str) -> Iterator[tuple[st
 
 
 def test_each_text_stands_on_one_page(generated: Any) -> None:
-    named = [name for page in REFERENCE.glob("*.md") for name in generated.BLOCK.findall(page.read_text())]
+    named = [name for page in DOCS.rglob("*.md") for name in generated.BLOCK.findall(page.read_text())]
 
     assert sorted(named) == sorted(generated.MAKERS)
 
@@ -100,6 +101,31 @@ def test_every_name_of_the_framework_is_there(texts: Mapping[str, str]) -> None:
     assert "`wz.typed`" in texts["framework"]
 
 
+def test_every_alert_is_there_in_words(texts: Mapping[str, str]) -> None:
+    rules = re.findall(r"- alert: (\w+)", (DEPLOY / "prometheus" / "rules.yml").read_text())
+
+    assert re.findall(r"^\| (Wz\w+)", texts["alerts"], re.MULTILINE) == rules
+    assert "{{" not in texts["alerts"]
+
+
+@pytest.mark.parametrize("page", ["operate.md", "deploy.md", "reference/errors.md"])
+def test_every_command_and_alert_that_a_page_names_is_there(page: str, texts: Mapping[str, str]) -> None:
+    text = (DOCS / page).read_text()
+    commands = {name for block in re.findall(r"`(wz [a-z][^`]*)`", text) for name in [command_of(block)]}
+    alerts = set(re.findall(r"\bWz[A-Z]\w+", text))
+
+    assert commands
+    assert {name for name in commands if name not in headings(texts["commands"])} == set()
+    assert {name for name in alerts if f"| {name}" not in texts["alerts"]} == set()
+
+
+def command_of(text: str) -> str:
+    """Return the words of a command line up to its first argument: `wz hub status` for `wz hub status events`."""
+    words = text.split()
+    first = {**main.commands, **COMMANDS}.get(words[1])
+    return " ".join(words[: 3 if isinstance(first, click.Group) else 2])
+
+
 def test_what_is_made_is_the_same_each_time(generated: Any, texts: Mapping[str, str]) -> None:
     """Or the guide would change without a reason; an object's address in memory would be one."""
     assert " at 0x" not in "".join(texts.values())
@@ -111,6 +137,7 @@ def test_what_is_made_is_the_same_each_time(generated: Any, texts: Mapping[str, 
     [
         ("`<board>` is a name", "`<board>` is a name"),
         ("<script> and *stars*", r"\<script> and \*stars\*"),
+        ("with --dry-run, a -- b", "with `--dry-run`, a -- b"),
         ("[E, ]**F", r"\[E, \]\*\*F"),
     ],
 )

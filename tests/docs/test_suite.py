@@ -1,4 +1,4 @@
-"""docs/suite.md: its pictures are those that the code draws now, and each test that it names is there."""
+"""docs/suite.md: its pictures are those that the code draws now, each test that it names is there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 
 import pytest
+
+from deploy.differences import DIFFERENCES
 
 from .. import times
 from ..pictures import FOLDER, PICTURES
@@ -39,7 +41,7 @@ def test_what_the_page_names_is_there(file: str, name: str) -> None:
 
 
 def test_every_picture_is_shown_and_says_what_it_shows() -> None:
-    shown = dict(re.findall(r'<img src="suite/(\S+)" alt="([^"]{30,})">', PAGE.read_text()))
+    shown = re.findall(r"!\[.{30,}\]\(suite/(\S+)\)", PAGE.read_text())
 
     assert set(shown) == {path.name for path in FOLDER.glob("*.svg")}
 
@@ -64,3 +66,14 @@ def test_times_are_read_from_what_pytest_writes(tmp_path: Path) -> None:
         "wz": {"tests": 1, "seconds": 1.5},
         "other": {"tests": 2, "seconds": 0.8},
     }
+
+
+def test_the_table_of_differences_is_that_of_the_code() -> None:
+    rows = [
+        f"| {row.name} | {' | '.join(row.answers[layer][0] for layer in ('wsgi', 'gunicorn', 'nginx'))} |"
+        for row in DIFFERENCES
+        if "wsgi" in row.answers
+    ]
+    table = "\n".join(["| What is sent or read | The app, called | gunicorn | nginx |", "|---|---|---|---|", *rows])
+
+    assert f"\n{table}\n" in PAGE.read_text(), f"docs/suite.md should have this table:\n{table}"

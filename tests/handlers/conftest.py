@@ -90,7 +90,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def gunicorn(run: Path, server_settings: Settings) -> Iterator[LiveServer]:
-    with stack.gunicorn(run, server_settings) as server:
+    with stack.gunicorn(run, stack.emptied(server_settings)) as server:
         yield server
 
 

@@ -74,7 +74,9 @@ def _target(answer: Answer) -> str | None:
 def hops(tmp_path_factory: pytest.TempPathFactory, server_settings: Settings) -> Iterator[Hops]:
     run = tmp_path_factory.mktemp("hops")
     with (
-        stack.gunicorn(run, server_settings, app="tests.layers.probe:make()", WEB_CONCURRENCY="1") as gunicorn,
+        stack.gunicorn(
+            run, stack.emptied(server_settings), app="tests.layers.probe:make()", WEB_CONCURRENCY="1"
+        ) as gunicorn,
         stack.nginx(run, processes=1) as nginx,
     ):
         yield Hops(run / "gunicorn.sock", gunicorn, nginx)

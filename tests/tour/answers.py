@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
 from wsgiref.validate import validator
 
 from werkzeug.test import Client
 
 from tests.docs.markdown import Block, python_blocks
 
-from .steps import TOUR, Step
+from .steps import TOUR, Step, run
 
 
 def blocks(name: str) -> list[Block]:
@@ -19,8 +18,6 @@ def blocks(name: str) -> list[Block]:
 
 def answered(name: str, exercise: int) -> Step:
     """Return the step with the answer to one of its two exercises, which are the last two blocks of the page."""
-    path = TOUR / f"{name}.py"
-    module: dict[str, Any] = {"__name__": name, "__file__": str(path)}
-    exec(compile(path.read_text(), path, "exec", dont_inherit=True), module)
-    exec(blocks(name)[exercise - 3].code(), module)  # of one namespace, so that it may replace what it is to mend
+    module = run(name)
+    exec(blocks(name)[exercise - 3].code(), module)
     return Step(module, Client(validator(module["app"])))

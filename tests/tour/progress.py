@@ -49,7 +49,7 @@ def cases() -> list[Case]:
 
 def matrix(all_tests: list[Case]) -> str:
     """Return the table of all tests and all steps."""
-    heads = ["Flask" if name == FLASK else str(number(name)) for name in STEPS]
+    heads = [f"[Flask]({name}.py)" if name == FLASK else f"[{number(name)}]({name}.md)" for name in STEPS]
     lines = ["| Test | " + " | ".join(heads) + " |", "|---" + "|:-:" * len(STEPS) + "|"]
     lines += [
         f"| {test.link()} | " + " | ".join("✓" if test.passes(name) else "·" for name in STEPS) + " |"
@@ -65,21 +65,22 @@ def column(all_tests: list[Case], name: str) -> str:
     step = number(name)
     passed = [test for test in all_tests if test.passes(name)]
     new = [test for test in passed if test.learnt == step]
+    pages = {number(one): one for one in STEPS}
     lines = [f"{len(passed)} of {len(all_tests)} tests pass."]
-    if step > 1:
-        lines[0] += f" {_count(new)} new here: " + "; ".join(test.link() for test in new) + "." if new else ""
+    if step > 1 and new:
+        lines[0] += " New here:"
+        lines += ["", *(f"- {test.link()}" for test in new)]
     waiting: dict[tuple[int, str], list[Case]] = defaultdict(list)
     for test in all_tests:
         if test not in passed:
             waiting[test.learnt, test.reason].append(test)
     if waiting:
         lines += ["", "| The rest waits for | because | tests |", "|---|---|:-:|"]
-        lines += [f"| step {learnt} | {reason} | {len(each)} |" for (learnt, reason), each in sorted(waiting.items())]
+        lines += [
+            f"| [step {learnt}]({pages[learnt]}.md) | {reason} | {len(each)} |"
+            for (learnt, reason), each in sorted(waiting.items())
+        ]
     return "\n".join(lines) + "\n"
-
-
-def _count(new: list[Case]) -> str:
-    return "One is" if len(new) == 1 else f"{len(new)} are"
 
 
 def pages() -> dict[Path, str]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import socket
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from threading import Barrier
@@ -16,21 +13,13 @@ import pytest
 from werkzeug.test import Client
 
 from tests.in_thread import in_thread
-from tests.stack import PATIENCE, process
+from tests.stack import PATIENCE
 from wz.live_server import LiveServer
 
 from .answers import blocks
+from .servers import gunicorn
 from .steps import TOUR, QuietHandler, run
 from .test_tour import ANN
-
-
-@contextmanager
-def gunicorn(folder: Path, app: str, tmp_path: Path, *options: str) -> Iterator[Path]:
-    """Run `gunicorn app` in a folder; yield its socket."""
-    sock = tmp_path / "sock"
-    command = [sys.executable, "-m", "gunicorn", "--chdir", folder, "--bind", f"unix:{sock}", "--no-control-socket"]
-    with process([*command, *options, app], ready=sock.exists, log=tmp_path / "log"):
-        yield sock
 
 
 def test_gunicorn_runs_the_least_that_there_is(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 import socket
+from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import make_server
 
@@ -11,10 +13,11 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from tests.in_thread import in_thread
-from tests.stack import PATIENCE
+from tests.stack import GUNICORN_CONF, PATIENCE
 from wz.live_server import LiveServer
 
-from .steps import QuietHandler, run
+from .servers import gunicorn
+from .steps import TOUR, QuietHandler, run
 from .test_tour import signed_url
 
 
@@ -54,6 +57,26 @@ def test_the_standard_library_s_server_has_no_end_of_a_body(length: int | None) 
             answer += part
 
     assert answer.endswith(b"twentyone")
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"),
+    [
+        pytest.param([], b"HTTP/1.1 201", id="gunicorn as it comes"),
+        pytest.param(["--forwarder-headers", ""], b"HTTP/1.1 404", id="as in this service"),
+    ],
+)
+def test_a_client_may_say_where_an_application_is_mounted(options: list[str], answer: bytes, tmp_path: Path) -> None:
+    with gunicorn(TOUR, "02_environ:app", tmp_path, *options) as sock, socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(PATIENCE)
+        client.connect(str(sock))
+        client.sendall(b"POST /any/events/messages HTTP/1.1\r\nHost: hub.test\r\nSCRIPT_NAME: /any\r\n\r\n")
+
+        assert client.recv(1000).startswith(answer)
+
+
+def test_this_service_lets_nobody_say_it() -> None:
+    assert runpy.run_path(str(GUNICORN_CONF))["forwarder_headers"] == ""
 
 
 def test_what_mounts_an_application_sets_script_name() -> None:

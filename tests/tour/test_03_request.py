@@ -9,6 +9,7 @@ from werkzeug.test import create_environ
 from werkzeug.wsgi import get_current_url
 
 from .answers import answered
+from .steps import open_step
 from .test_tour import ANN
 
 
@@ -21,6 +22,11 @@ def test_nothing_is_read_before_somebody_asks_and_then_it_is_kept() -> None:
     assert sent.tell() == 0
     assert request.get_json() == request.get_json() == {"score": 1}
     assert sent.tell() == 12
+
+
+def test_a_body_must_be_told_to_be_json() -> None:
+    with open_step("03_request") as step:
+        assert step.put(ANN, data='{"score": 1}', content_type="application/x-www-form-urlencoded").status_code == 415
 
 
 def test_a_path_begins_with_a_slash() -> None:

@@ -104,24 +104,35 @@ def test_preload_app_has_workers_share_a_connection(
 ) -> None:
     """Two workers of one thread each: while one is in a request, the other takes the next one."""
     options = [*options, "--workers", "2", "--chdir", str(GUNICORN), "echo:app"]
-    with stack.redis_server(tmp_path) as (_, url):
-        variables = {"WZ_REDIS_SOCKET": url.removeprefix("unix://")}
-        with (
-            gunicorn(tmp_path, *options, **variables) as (_, address),
-            UnderWay(address, "/one") as one,
-            UnderWay(address, "/two") as two,
-        ):
-            for request in (one, two):
-                assert request.begun() == b"asked\n"
+    with (
+        stack.redis_server(tmp_path) as (_, url),
+        gunicorn(tmp_path, *options, WZ_REDIS_SOCKET=url.removeprefix("unix://")) as (_, address),
+        UnderWay(address, "/one") as one,
+        UnderWay(address, "/two") as two,
+    ):
+        for request in (one, two):
+            assert request.begun() == b"asked\n"
 
-            assert {"two": two.end(), "one": one.end()} == answers
+        assert {"two": two.end(), "one": one.end()} == answers
+
+
+def test_requests_one_after_the_other_show_nothing_of_it(tmp_path: Path) -> None:
+    options = ["--preload", "--workers", "2", "--chdir", str(GUNICORN), "echo:app"]
+    with (
+        stack.redis_server(tmp_path) as (_, url),
+        gunicorn(tmp_path, *options, WZ_REDIS_SOCKET=url.removeprefix("unix://")) as (_, address),
+    ):
+        for word in ("one", "two", "three"):
+            answer = exchange(address, f"GET /{word} HTTP/1.1\r\nHost: tour\r\n\r\n".encode())
+            assert answer is not None
+            assert answer.body.decode() == f"asked\n{word}"
 
 
 # -- signals: what happens to a request under way ----------------------------------------------------------------------
 
 
 def test_term_lets_it_end(tmp_path: Path) -> None:
-    with gunicorn(tmp_path, "-c", LAST) as (master, address), UnderWay(address) as request:
+    with gunicorn(tmp_path, "-c", LAST, "--workers", 1) as (master, address), UnderWay(address) as request:
         request.begun()
         master.terminate()
         stack.until(lambda: refuses(address))
@@ -137,7 +148,7 @@ def refuses(address: str) -> bool:
 
 def test_term_waits_no_longer_than_graceful_timeout(tmp_path: Path) -> None:
     with (
-        gunicorn(tmp_path, "-c", LAST, "--graceful-timeout", 1) as (master, address),
+        gunicorn(tmp_path, "-c", LAST, "--workers", 1, "--graceful-timeout", 1) as (master, address),
         UnderWay(address) as request,
     ):
         request.begun()
@@ -166,7 +177,7 @@ def test_quit_cuts_it_in_ours(tmp_path: Path, server_settings: Settings) -> None
         f"pythonpath += ',{GUNICORN}'\npost_worker_init = lambda worker: None\n"
     )
     with (
-        stack.gunicorn(tmp_path, server_settings, conf, app="waiting:app") as server,
+        stack.gunicorn(tmp_path, server_settings, conf, app="waiting:app", WEB_CONCURRENCY="1") as server,
         UnderWay(server.address) as request,
     ):
         request.begun()
@@ -178,7 +189,7 @@ def test_quit_cuts_it_in_ours(tmp_path: Path, server_settings: Settings) -> None
 
 def test_quit_lets_it_end_in_a_gthread_worker(tmp_path: Path) -> None:
     """Its threads are not ended; after graceful_timeout, the master kills the process."""
-    with gunicorn(tmp_path, "-c", LAST) as (master, address), UnderWay(address) as request:
+    with gunicorn(tmp_path, "-c", LAST, "--workers", 1) as (master, address), UnderWay(address) as request:
         request.begun()
         handled = tmp_path / "gunicorn.log"
         master.send_signal(signal.SIGQUIT)
@@ -233,7 +244,7 @@ def test_kill_9_of_a_worker_cuts_it_and_the_master_starts_another(tmp_path: Path
 
 
 def test_kill_9_of_the_master_lets_it_end_and_then_the_workers_go(tmp_path: Path) -> None:
-    with gunicorn(tmp_path, "-c", LAST) as (master, address), UnderWay(address) as request:
+    with gunicorn(tmp_path, "-c", LAST, "--workers", 1) as (master, address), UnderWay(address) as request:
         request.begun()
         left = workers(master.pid)
         master.kill()

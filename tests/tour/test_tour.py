@@ -21,14 +21,14 @@ from .steps import Step, UnknownMember, in_process, since
 
 NO_QUERY = "nobody reads the query string"
 NO_TEXT = "a path arrives as bytes that look like Latin-1, and nobody decodes them"
-NO_MOUNT = "the URL is put together of less than the environ has"
+NO_MOUNT = "the URL is made without the prefix and the scheme"
 NO_HEAD = "nobody thought of HEAD"
-NO_JSON = "the JSON decoder's error is nobody's"
+NO_JSON = "nobody catches the JSON decoder's error"
 NO_METHODS = "a wrong method is not told from a wrong path"
 NO_ERRORS = "what is raised goes to the server"
 NO_FORM = "errors are text or HTML"
 NO_LAYERS = "nothing is around the application"
-NO_TYPES = "nobody asks what the values in a request are"
+NO_TYPES = "nobody checks the types of what is in a request"
 
 ANN = "/boards/points/members/ann"
 

@@ -50,7 +50,7 @@ WHO = {
     "HTTP_X_FORWARDED_.*": "a client, unless a proxy writes it",
     "HTTP_X_REQUEST_ID": "nginx",
     "CONTENT_.*|HTTP_.*|wz.headers": "the headers",
-    "REMOTE_.*": "the connection",
+    "REMOTE_.*": "the connection; one by a unix socket has no address",
     "SERVER_NAME|SERVER_PORT": "the server; behind a unix socket, the Host header",
     "SCRIPT_NAME": "the server, where an app is mounted below a prefix",
     "wsgi.url_scheme": "the server; it may believe a header",
@@ -63,9 +63,7 @@ WHO = {
 def request(name: str) -> bytes:
     """Return the bytes of `NAME.http`, whose lines end with CRLF on the wire."""
     data = (HERE / f"{name}.http").read_bytes().replace(b"\n", b"\r\n")
-    return (
-        data if b"Transfer-Encoding" in data else data.removesuffix(b"\r\n")
-    )  # which is no part of the body
+    return data if b"Transfer-Encoding" in data else data.removesuffix(b"\r\n")  # which is no part of the body
 
 
 def ask(address: str, data: bytes) -> Environ:
@@ -90,9 +88,7 @@ def on_port(folder: Path, *command: object) -> Iterator[str]:
     variables = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **stack.environ(SETTINGS)}
     env = ["env", "-i", *(f"{name}={value}" for name, value in variables.items())]
     command = (*env, sys.executable, *command[:-1], f"{command[-1]}{port}")
-    with stack.process(
-        command, lambda: stack.answers(LiveServer(address)), cwd=HERE, log=folder / "log"
-    ):
+    with stack.process(command, lambda: stack.answers(LiveServer(address)), cwd=HERE, log=folder / "log"):
         yield address
 
 
@@ -123,9 +119,7 @@ def nginx(folder: Path) -> Iterator[str]:
         "    shipped(worker)\n"
         "    worker.wsgi = type(worker.wsgi)(recorder.app)  # in header_names.py's layer\n"
     )
-    service = stack.gunicorn(
-        folder, SETTINGS, conf=conf, ready="/healthz", log=folder / "log", WEB_CONCURRENCY="1"
-    )
+    service = stack.gunicorn(folder, SETTINGS, conf=conf, ready="/healthz", log=folder / "log", WEB_CONCURRENCY="1")
     with service, stack.nginx(folder, alone=True, log=folder / "nginx.log") as server:
         yield server.address
 
@@ -149,9 +143,7 @@ def tapped(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
                     return
                 with connection:
                     seen.append(whole(connection))
-                    connection.sendall(
-                        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
-                    )
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
 
         thread = Thread(target=serve)
         thread.start()
@@ -198,9 +190,7 @@ def capture() -> dict[str, dict[str, Environ]]:
                     environ["SERVER_PORT"] = PORT
                 if server == "wsgiref":
                     environ["SERVER_NAME"] = NAME
-                environ["SERVER_SOFTWARE"] = (
-                    f"{environ['SERVER_SOFTWARE'].partition('/')[0]}/{VERSION}"
-                )
+                environ["SERVER_SOFTWARE"] = f"{environ['SERVER_SOFTWARE'].partition('/')[0]}/{VERSION}"
                 found[name][server] = environ
     return found
 
@@ -210,9 +200,7 @@ def table(environs: Mapping[str, Environ], known: Mapping[str, Environ] | None =
 
     Rows that are the same for the request whose environs are `known` are left out.
     """
-    differ = [
-        f"| | {' | '.join(SERVERS.values())} | written by |\n|---|{'---|' * (len(SERVERS) + 1)}"
-    ]
+    differ = [f"| | {' | '.join(SERVERS.values())} | written by |\n|---|{'---|' * (len(SERVERS) + 1)}"]
     equal = ["| | under all three | written by |\n|---|---|---|"]
     for name in sorted(set().union(*environs.values()), key=_place):
         values = _row(environs, name)

@@ -17,9 +17,7 @@ SECRET = "WZ_CONNECTION_STRING"  # the service's key: shown is that it is there,
 def app(environ, start_response):
     seen = {OF_THE_PROCESS: 0}
     for name, value in environ.items():
-        if (
-            name in os.environ and name != "SERVER_SOFTWARE"
-        ):  # which gunicorn sets as a variable, too
+        if name in os.environ and name != "SERVER_SOFTWARE":  # which gunicorn sets as a variable, too
             seen[OF_THE_PROCESS] += 1
             if name == SECRET:
                 seen[name] = "(the service's key)"
@@ -29,9 +27,7 @@ def app(environ, start_response):
             seen[name] = f"<{name_of(value)}>"
     seen["(body)"] = body_of(environ).decode("latin-1")
     answer = json.dumps(seen).encode()
-    start_response(
-        "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))]
-    )
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
     return [answer]
 
 

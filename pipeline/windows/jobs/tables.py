@@ -106,9 +106,10 @@ class FileTable(_Versions[Path]):
 class PutTable(_Versions[str]):
     """Reference data that was put. Each version holds for events from its time on.
 
-    What is put gets a time at least `LEAD_MS` ahead, so what was read at a time of Redis knows all versions up to
-    `LEAD_MS` after it. For later events it is read again. So an event is always joined with the same version, unless
-    its own time is more than `LEAD_MS` ahead of the clock.
+    What is put gets a time at least `LEAD_MS` ahead, so what was read at a time of Redis knows all versions of times
+    before that time plus `LEAD_MS`; one that is put in the same millisecond may have just that time. For later events
+    it is read again. So an event is always joined with the same version, unless its own time is more than `LEAD_MS`
+    ahead of the clock.
     """
 
     def __init__(self, client: Redis, name: str) -> None:
@@ -120,7 +121,7 @@ class PutTable(_Versions[str]):
         self.refresh()
 
     def version_at(self, time: int) -> Version:
-        if time > self._known_to and monotonic() >= self._look_at:
+        if time >= self._known_to and monotonic() >= self._look_at:
             self.refresh()
         return super().version_at(time)
 

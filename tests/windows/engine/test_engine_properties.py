@@ -145,7 +145,7 @@ def to_the_end(turns: Sequence[int]) -> list[int]:
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(events=EVENTS, turns=st.lists(st.integers(0, 50), max_size=6), limit=st.integers(1, 20), data=st.data())
 def test_neither_order_nor_cuts_nor_turns_matter(
     query: str, events: list[tuple[int, int, int, int, int | None]], turns: list[int], limit: int, data: st.DataObject
@@ -159,7 +159,7 @@ def test_neither_order_nor_cuts_nor_turns_matter(
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     events=EVENTS,
     turns=st.lists(st.integers(0, 40), min_size=1, max_size=5),
@@ -209,7 +209,7 @@ def save(engine: Engine, fields: dict[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(events=EVENTS, turns=st.lists(st.integers(0, 50), max_size=5), keys=st.booleans())
 def test_two_stages_give_the_rows_of_one(
     query: str, events: list[tuple[int, int, int, int, int | None]], turns: list[int], keys: bool

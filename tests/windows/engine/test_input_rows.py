@@ -98,7 +98,7 @@ bodies = st.one_of(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(bodies, st.integers(0, 1), st.integers(0, 1)), max_size=8),
     st.lists(st.sampled_from(SPELLINGS), max_size=3),

@@ -13,6 +13,7 @@ from pipeline.hub.description import HubSettings
 from pipeline.hub.log import Hub
 from pipeline.hub.namespace import Hubs
 from pipeline.hub.retention import trim_all
+from pipeline.store.client import MARKER
 from pipeline.windows.jobs import keys
 from pipeline.windows.jobs.definition import Definition
 from pipeline.windows.jobs.delivery import Delivery
@@ -37,6 +38,7 @@ LONG_AGO = 1_000_000
 
 @pytest.fixture
 def hubs(redis: redis_py.Redis) -> Hubs:
+    redis.set(MARKER, "test")  # as after a start: else a new connection would have to write it while memory is full
     return Hubs(redis, {"events": 2})
 
 

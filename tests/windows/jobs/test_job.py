@@ -142,7 +142,7 @@ def test_a_restart_at_any_turn_gives_each_row_once(
     expect_example_once(redis)
 
 
-@pytest.mark.parametrize("nth", range(1, 9))
+@pytest.mark.parametrize("nth", [1, 2, 3, 5, 8])
 @pytest.mark.parametrize(
     ("after", "restart"),
     [

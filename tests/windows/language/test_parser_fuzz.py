@@ -39,7 +39,7 @@ def test_a_query_comes_back_from_its_text(query: Query) -> None:
     assert parse(render(query)) == query
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(expressions())
 def test_an_expression_comes_back_from_its_text(expression: Expression) -> None:
     text = render_expression(expression)
@@ -101,7 +101,7 @@ def test_a_query_that_ends_early_never_raises_anything_else(text: str) -> None:
         only_a_query_error(text[:end])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.text())
 @example("SELECT \ud800 FROM i")
 @example("SELECT '\ud800' AS b FROM [\0]")

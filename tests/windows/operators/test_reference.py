@@ -234,6 +234,7 @@ def test_what_was_put_is_read_again_before_a_time_that_a_newer_version_may_hold(
     assert since is not None
     assert since >= now + LEAD_MS
     table._look_at = 0.0  # as a second later
+    table._known_to = from_unix_ms(since)  # as if it had been read in the millisecond of the put, and before it
     assert records(table, from_unix_ms(since) - 1) == [{"k": "a"}]
     assert records(table, from_unix_ms(since)) == [{"k": "b"}]
 

@@ -21,7 +21,7 @@ from ..support.queries import queries
 from ..support.run import NEVER_FULL, planned, rows_of, ticks
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(queries())
 def test_any_query_is_planned_or_refused(query: Query) -> None:
     with suppress(QueryError):
@@ -137,7 +137,7 @@ def results(made: Plan, happened: list[tuple[int, dict[str, object]]], with_cras
     return sorted(pack([row.output, row.time, row.arrival, dict(row.columns)]).hex() for row in given)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(text=texts(), happened=HAPPENED)
 def test_any_text_is_run_or_refused(text: str, happened: list[tuple[int, dict[str, object]]]) -> None:
     try:
