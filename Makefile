@@ -2,18 +2,22 @@
 
 PYTHON ?= python3
 ARGS ?=
-BENCHES := framework layers boards bulk hub hub_plan windows jobs service gunicorn reload flood console
+BENCHES := framework layers tour boards bulk hub hub_plan windows jobs service gunicorn reload flood console
 BIN := .venv/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help up test check format crash soak bench lock clean clients
+.PHONY: help up docs test check format crash soak bench lock clean clients
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
 
 up: .venv/stack  ## Run everything on http://127.0.0.1:8080; other options: make up ARGS="--port 9000"
 	@$(BIN)/wz up $(ARGS)
+
+# Always anew (-E, seconds): a second build would read only what has changed, and so forget the warnings of the first.
+docs: .venv/docs  ## Build the guide into .site, to be opened at .site/index.html; a warning is an error
+	@$(BIN)/sphinx-build -q -E -W --keep-going -b dirhtml docs .site
 
 # The suite starts a hundred Pythons or more: without bytecode, each would compile all anew.
 test: .venv/dev  ## Run the whole suite; a part of it: make test ARGS=tests/wz (tests/README.md lists the parts)
@@ -42,12 +46,13 @@ clients:  ## Install the Node clients that the tests then run as well (what they
 	@npm ci --silent --prefix tests/clients
 
 lock: .venv/lock  ## Pin the newest packages that pyproject.toml and requirements/*.in allow
-	@$(MAKE) --no-print-directory requirements/stack.txt.new requirements/dev.txt.new
+	@$(MAKE) --no-print-directory requirements/stack.txt.new requirements/dev.txt.new requirements/docs.txt.new
 	@mv requirements/stack.txt.new requirements/stack.txt
 	@mv requirements/dev.txt.new requirements/dev.txt
+	@mv requirements/docs.txt.new requirements/docs.txt
 
-clean:  ## Delete .venv and caches, not the data in .wz
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
+clean:  ## Delete .venv, the built guide and caches, not the data in .wz
+	rm -rf .venv .site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
 
 # -- set-up ----------------------------------------------------------------------------------------------------------
 
@@ -70,18 +75,23 @@ endef
 	$(call install,requirements/stack.txt,15)
 	@touch $@
 
-# What `make up` needs is among it.
+# What builds the guide, beside the stack.
+.venv/docs: .venv/stack requirements/docs.txt
+	$(call install,requirements/docs.txt,10)
+	@touch $@
+
+# What `make up` and `make docs` need is among it.
 .venv/dev: .venv/bin/python requirements/dev.txt requirements/stack.txt pyproject.toml
 	$(call install,requirements/dev.txt,60)
-	@touch .venv/stack $@
+	@touch .venv/stack .venv/docs $@
 
 # -- lock ------------------------------------------------------------------------------------------------------------
 
 # Made with Python 3.11, the oldest that is supported. `--unsafe-package=pip`, which leaves out pip alone, so that
 # setuptools is pinned like any other.
 COMPILE = CUSTOM_COMPILE_COMMAND='make lock' .venv/lock/bin/pip-compile --quiet --upgrade --generate-hashes --strip-extras \
-	--unsafe-package=pip --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file=- pyproject.toml
-.PHONY: requirements/stack.txt.new requirements/dev.txt.new
+	--unsafe-package=pip --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file=-
+.PHONY: requirements/stack.txt.new requirements/dev.txt.new requirements/docs.txt.new
 
 .venv/lock: .venv/bin/python
 	@$(BIN)/python -m venv .venv/lock
@@ -89,7 +99,11 @@ COMPILE = CUSTOM_COMPILE_COMMAND='make lock' .venv/lock/bin/pip-compile --quiet 
 
 # `wz up` needs the command line, and the service its page at /docs and its console.
 requirements/stack.txt.new:
-	@$(COMPILE) requirements/stack.in --extra cli --extra docs --extra sessions --extra templates > $@
+	@$(COMPILE) pyproject.toml requirements/stack.in --extra cli --extra docs --extra sessions --extra templates > $@
 
 requirements/dev.txt.new: requirements/stack.txt.new
-	@$(COMPILE) requirements/dev.in --all-extras --constraint requirements/stack.txt.new | sed 's/\.new$$//' > $@
+	@$(COMPILE) pyproject.toml requirements/dev.in --all-extras --constraint requirements/stack.txt.new | sed 's/\.new$$//' > $@
+
+# All of it is in dev.txt as well, in the same versions.
+requirements/docs.txt.new: requirements/dev.txt.new
+	@$(COMPILE) requirements/docs.in --constraint requirements/dev.txt.new | sed 's/\.new$$//' > $@

@@ -71,9 +71,16 @@ class Kind:
         return (
             f"workers, worker_class, threads = {self.workers}, {self.worker_class!r}, {self.threads}\n"
             f"http_parser = {self.parser!r}\n"
-            "before = post_worker_init\ndef post_worker_init(worker):\n    before(worker)\n"
-            "    from bench.gunicorn import with_raw\n    worker.wsgi = with_raw(worker.wsgi)\n"
+            "before = post_worker_init\ndef post_worker_init(worker):\n"
+            "    worker.nr_conns = getattr(worker, 'nr_conns', 0)\n"  # which the console asks for
+            "    before(worker)\n"
+            "    from bench.gunicorn import with_raw\n    worker.wsgi = with_raw(worker.wsgi)\n" + self._without_traces
         )
+
+    @property
+    def _without_traces(self) -> str:
+        """A thread that waits for nginx's part of traces, on a socket of the master's, stops all others of gevent."""
+        return "def pre_fork(server, worker): pass\n" if self.worker_class == "gevent" else ""
 
 
 GTHREAD, EPOLL = "deploy.worker.Worker", "deploy.epoll.EpollWorker"

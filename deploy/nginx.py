@@ -17,6 +17,7 @@ DEPLOY = Path(__file__).parent
 DESCRIPTORS = 20_000  # worker_rlimit_nofile, unless the user's hard limit is lower
 INCLUDE = "include /etc/wz/nginx.d/*.conf;"
 INCLUDE_ORIGINS = "include /etc/wz/nginx.d/*.origins;"
+GUIDE_URL = 'default "";  # WZ_GUIDE_URL'
 
 
 class TLS(NamedTuple):
@@ -34,12 +35,13 @@ def render_nginx(
     log: Literal["json", "text"] = "text",
     conf: Path = DEPLOY / "nginx.conf",
     origins: Collection[str] = (),
+    guide_url: str = "",
 ) -> str:
     """Return nginx.conf, complete, for the user of this process, with `run_dir` in place of /run/wz.
 
     `listen` is `HOST:PORT`; with `tls`, that port sends clients on to HTTPS on the same host. No file of the machine is
-    included. `log` is the form of the access log, `origins` are those of WZ_CORS_ORIGINS. Raises `ValueError` if what
-    is to be replaced is not there.
+    included, and the guide is what is in `guide` of `run_dir`. `log` is the form of the access log, `origins` are those
+    of WZ_CORS_ORIGINS, `guide_url` is WZ_GUIDE_URL. Raises `ValueError` if what is to be replaced is not there.
     """
     text = conf.read_text()
     host = listen.rpartition(":")[0]
@@ -53,6 +55,8 @@ def render_nginx(
         INCLUDE: block,
         INCLUDE_ORIGINS: " ".join(map(_page, sorted(origins))),
         "access_log /dev/stdout json ": f"access_log /dev/stdout {log} ",
+        "root /usr/local/share/wz;": f"root {run_dir};",
+        GUIDE_URL: GUIDE_URL.replace('""', f'"{guide_url}"'),
     }.items():
         text = _replaced(conf, text, old, new)
     if os.geteuid() == 0:

@@ -227,16 +227,19 @@ class Processes:
                     raise ProcessEnded(child.obituary)
         self._wait_for("")
 
-    def watch(self) -> None:
+    def watch(self, attend: Callable[[], str] = str) -> None:
         """Print what the processes print, and start those again that end, each after a pause that doubles.
 
-        Raises `Interrupted`, or `ProcessEnded` for a status that no other start would change.
+        `attend` is called some times a second, and a text that it returns is printed, too. Raises
+        `Interrupted`, or `ProcessEnded` for a status that no other start would change.
         """
         while True:
             self._tick()
             for child in self.children:
                 if not child.running:
                     self._attend(child)
+            if text := attend():
+                self._say(text)
 
     def _attend(self, child: Child) -> None:
         """Start a process that has ended when its pause is over; before that, say once how it ended."""

@@ -6,6 +6,7 @@ The master loads this file, so nothing of the service is imported before it is n
 from __future__ import annotations
 
 import json
+import os
 import re
 import uuid
 from contextlib import suppress
@@ -107,6 +108,7 @@ class Refusal:
         detail = DETAILS.get(
             self.status, f"This is not a valid HTTP request: {self.words}.{_ADVICE.get(self.words, '')}"
         )
+        see = f"{guide}reference/errors/#{self.status}" if (guide := os.environ.get("WZ_GUIDE_URL")) else ""
         if is_dialect(self.path):
             media_type = XML
             detail = escape(detail)
@@ -114,10 +116,11 @@ class Refusal:
         else:
             media_type = "application/problem+json"
             problem = {"type": "about:blank", "title": title, "status": self.status, "detail": detail}
-            text = json.dumps(problem | {"request_id": self.request_id})
+            text = json.dumps(problem | {"request_id": self.request_id} | ({"see": see} if see else {}))
+        link = f'Link: <{see}>; rel="help"\r\n' if see else ""
         head = (
             f"HTTP/1.1 {self.status} {title}\r\nConnection: close\r\nContent-Type: {media_type}\r\n"
-            f"Content-Length: {len(text)}\r\nX-Request-ID: {self.request_id}\r\n{REFUSED_BY}\r\n\r\n"
+            f"Content-Length: {len(text)}\r\nX-Request-ID: {self.request_id}\r\n{link}{REFUSED_BY}\r\n\r\n"
         )
         return (head if self.method == "HEAD" else head + text).encode()
 

@@ -19,6 +19,7 @@ from pipeline.settings.local import STATE
 from pipeline.store.client import RedisUnavailable, check_server, redis_client
 
 from .address import HOST, Address, is_ready
+from .guide import SOON, Guide, can_build
 from .nginx import TLS, render_nginx
 from .orphans import end, orphans
 from .processes import GRACEFUL_SECONDS, STAGES, Interrupted, NotReady, ProcessEnded, Processes, clock_time
@@ -58,8 +59,18 @@ READY_SECONDS = 120.0  # for Redis, and again for the service: slow machines nee
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the data and the key.",
 )
+@click.option("--guide/--no-guide", default=True, show_default=True, help="Serve the guide at /guide, built beside.")
 @click.pass_context
-def up(ctx: click.Context, port: int, workers: int, jobs_workers: int, tls: bool, tls_port: int, state: Path) -> None:
+def up(
+    ctx: click.Context,
+    port: int,
+    workers: int,
+    jobs_workers: int,
+    tls: bool,
+    tls_port: int,
+    state: Path,
+    guide: bool,
+) -> None:
     """Run Redis, gunicorn, nginx and the worker on this machine until Ctrl-C.
 
     One that dies is started again. Redis and nginx are the ones on PATH, else those that `make` installs. With
@@ -67,7 +78,7 @@ def up(ctx: click.Context, port: int, workers: int, jobs_workers: int, tls: bool
     worker. In another terminal, `wz status` shows what runs, and `wz down` ends it.
     """
     try:
-        run(state.absolute(), port, tls_port if tls else None, workers, jobs_workers)
+        run(state.absolute(), port, tls_port if tls else None, workers, jobs_workers, guide)
     except Interrupted as exc:
         ctx.exit(128 + exc.signum)
     except (PipelineError, ServerNotFound, ProcessEnded, NotReady) as exc:
@@ -78,11 +89,12 @@ def up(ctx: click.Context, port: int, workers: int, jobs_workers: int, tls: bool
         raise click.ClickException(f"{exc.filename}: {exc.strerror}") from exc
 
 
-def run(state: Path, port: int, tls_port: int | None, workers: int, jobs_workers: int) -> None:
+def run(state: Path, port: int, tls_port: int | None, workers: int, jobs_workers: int, with_guide: bool) -> None:
     """Start everything and stay until it ends, which is always by an exception; nothing is left running.
 
     With `tls_port`, the service answers there, and `port` sends clients on to it.
     """
+    with_guide = with_guide and can_build(DEPLOY.parent)
     with ExitStack() as stack:
         make_private(state)
         lock = stack.enter_context(sole(state))
@@ -92,7 +104,8 @@ def run(state: Path, port: int, tls_port: int | None, workers: int, jobs_workers
         run_dir = stack.enter_context(runtime_directory(state))
         address = Address.of(state, port, tls_port)
         key_is_new = not given_by() and keep_connection_string(state / "connection-string", address)
-        environ = {**os.environ, **child_environ(workers, state, run_dir)}
+        guide_url = f"{address.url}/guide/" if with_guide else ""
+        environ = {**os.environ, **child_environ(workers, state, run_dir, guide_url)}
         settings = Settings.from_environ(environ)
         write_nginx_conf(run_dir, port, tls_port, state, settings)
         redis = redis_client(settings)
@@ -108,11 +121,15 @@ def run(state: Path, port: int, tls_port: int | None, workers: int, jobs_workers
         if "WZ_REDIS_URL" not in os.environ:
             processes.start("redis")
             processes.wait_until(lambda: redis_answers(settings), READY_SECONDS, "Redis")
+        guide = stack.enter_context(Guide(DEPLOY.parent, run_dir, state / "guide.log")) if with_guide else None
         processes.start("web", "nginx", *(f"worker.{number}" for number in range(1, jobs_workers + 1)))
         processes.wait_until(lambda: service_answers(address, run_dir), READY_SECONDS, f"{address.url}/readyz")
+        if guide is not None:
+            guide.start()
+            guide_url += SOON if guide.is_being_built else ""
         link = console_link(settings, address)
-        click.echo(welcome(settings, address, state, first_hub(settings), key_is_new, link))
-        processes.watch()
+        click.echo(welcome(settings, address, state, first_hub(settings), key_is_new, link, guide_url))
+        processes.watch(guide.attend if guide else str)
 
 
 @contextmanager
@@ -152,10 +169,11 @@ def write_nginx_conf(run_dir: Path, port: int, tls_port: int | None, state: Path
         from .certificates import certificate  # here, as it loads much that is needed for TLS alone
 
         tls = TLS(*certificate(state, {*settings.hosts, settings.root.host}), tls_port)
-    (run_dir / "nginx.conf").write_text(render_nginx(run_dir, f"{HOST}:{port}", tls, origins=settings.cors_origins))
+    listen, origins, guide_url = f"{HOST}:{port}", settings.cors_origins, settings.guide_url
+    (run_dir / "nginx.conf").write_text(render_nginx(run_dir, listen, tls, origins=origins, guide_url=guide_url))
 
 
-def child_environ(workers: int, state: Path, run_dir: Path) -> dict[str, str]:
+def child_environ(workers: int, state: Path, run_dir: Path, guide_url: str) -> dict[str, str]:
     """The variables of the Procfile and of `Settings`, as far as the user has not set them."""
     environ = {
         "PATH": f"{sysconfig.get_path('scripts')}:{os.environ.get('PATH', os.defpath)}",
@@ -169,6 +187,7 @@ def child_environ(workers: int, state: Path, run_dir: Path) -> dict[str, str]:
         "WZ_NGINX": str(nginx()),
         "WZ_NGINX_CONF": str(run_dir / "nginx.conf"),
         "WZ_HOSTS": ",".join(filter(None, [os.environ.get("WZ_HOSTS"), HOST, "localhost"])),
+        "WZ_GUIDE_URL": os.environ.get("WZ_GUIDE_URL", guide_url),
     }
     if "WZ_REDIS_URL" not in os.environ:
         environ |= {

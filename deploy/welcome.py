@@ -29,12 +29,18 @@ def first_hub(settings: Settings) -> str | None:
 
 
 def welcome(
-    settings: Settings, address: Address, state: Path, hub: str | None, key_is_new: bool, link: str = ""
+    settings: Settings,
+    address: Address,
+    state: Path,
+    hub: str | None,
+    key_is_new: bool,
+    link: str = "",
+    guide: str = "",
 ) -> str:
     """Return what to try; `hub` is the one that takes the event, or None to show no event.
 
     A key is shown when it was made, and no token ever: what is printed may be kept in a log. `link` signs in once, and
-    only soon.
+    only soon. `guide` is where the guide is, and since when.
     """
     trust = ["--cacert", address.authority] if address.authority else []
     reward = curl(
@@ -56,11 +62,12 @@ def welcome(
     own = f", with your {given_by()}," if given_by() else ","
     trusted = f"\nClients trust its certificate by {address.authority}: curl --cacert ..." if address.authority else ""
     look = f"\nLook at it in a browser, by this link, which signs in once (`wz console` prints more):\n\n{link}\n"
+    read = f"\nRead the guide at {guide}.\n" if guide else ""
     missing = "" if shutil.which("redis-cli") else " (redis-cli is not on PATH, and `make` does not install it)"
     return f"""
 wz answers at {address.url} until Ctrl-C.{trusted}
 {connection_string(settings, state, key_is_new)}
-{look if link else ""}
+{look if link else ""}{read}
 In another terminal{own} this line gives you `wz` and a token:
 
 {second_terminal(state)} && auth=$(wz token --lifetime 24h --header)

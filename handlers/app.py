@@ -12,6 +12,7 @@ from wz.request_id import RequestID
 from . import auth, boards, console, following, health, hub, jobs, metrics, tracing
 from .boards.parameters import DECIMAL
 from .cross_origin import allow_pages
+from .error_help import explain_errors
 from .error_table import PROBLEMS
 from .hub.canonical_path import CanonicalPath
 from .hub.xml_errors import answer_unmatched
@@ -75,6 +76,7 @@ def create_app(settings: Settings | None = None) -> App:
     )
     answer_unmatched(app)
     console.install(app)
+    explain_errors(app, settings.guide_url)
     largest = max(settings.max_send_bytes, settings.max_reference_bytes)
     app.layers.add("encoded slash", EncodedSlash, below="/boards/")
     app.layers.add("canonical path", CanonicalPath)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import trustme
 
@@ -156,15 +156,18 @@ def nginx(
     alone: bool = False,
     processes: int = 2,
     origins: Collection[str] = (),
+    guide_url: str = "",
 ) -> Iterator[LiveServer]:
     """Run nginx, with the configuration of production, before the gunicorn whose socket is in `folder`.
 
     `log` is the file for its access log, in JSON; what it prints besides is in `*-errors.log` next to it. If it is
-    `alone`, there is no gunicorn that could answer. `origins` are those of pages that may read its errors.
+    `alone`, there is no gunicorn that could answer. `origins` are those of pages that may read its errors. The guide is
+    what is in `guide` of that folder, and `guide_url` is where errors say that it is.
     """
     port = free_port()
     conf, pid = folder / "nginx.conf", folder / "nginx.pid"
-    text = render_nginx(folder, f"127.0.0.1:{port}", tls, "json" if log else "text", origins=origins)
+    form: Literal["json", "text"] = "json" if log else "text"
+    text = render_nginx(folder, f"127.0.0.1:{port}", tls, form, origins=origins, guide_url=guide_url)
     text = text.replace("worker_processes 2;", f"worker_processes {processes};")
     conf.write_text(text.replace("/dev/stdout", str(log)) if log else text)
     server = LiveServer(f"http://127.0.0.1:{port}", PATIENCE)

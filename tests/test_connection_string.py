@@ -7,7 +7,7 @@ from pipeline.connection_string import ConnectionString, InvalidConnectionString
 FULL = "Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=r;SharedAccessKey=a+/b=;EntityPath=events"
 
 
-def test_parts() -> None:
+def test_a_connection_string_is_taken_apart() -> None:
     parsed = ConnectionString.parse(FULL)
 
     assert (parsed.host, parsed.key_name, parsed.key, parsed.hub) == (

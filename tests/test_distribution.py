@@ -25,7 +25,7 @@ import pytest
 from wz.live_server import LiveServer
 from wz.testing import Client
 
-from .docs.markdown import Block, python_blocks
+from .docs.code_blocks import BLOCKS, Block
 from .stack import PATIENCE, REPOSITORY, free_port, process
 
 #: What pip has no business with, and what would make a wheel of yesterday's files.
@@ -206,8 +206,8 @@ def test_the_command_names_click_where_it_is_missing(folder: Path) -> None:
 
 # -- the other examples, from the wheel -------------------------------------------------------------------------------
 
-PAGES = [REPOSITORY / "docs" / name for name in ("framework.md", "from-flask.md")]
-EXAMPLES = [block for page in PAGES for block in python_blocks(page) if not block.mark]
+PAGES = ("docs/framework.md", "docs/from-flask.md")
+EXAMPLES = [block for block in BLOCKS if block.page in PAGES and block.info == "python"]  # not those with Flask
 
 
 @pytest.fixture(scope="module")
@@ -223,9 +223,7 @@ def own_environ(home: Path) -> dict[str, str]:
     return {"HOME": str(home), "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-@pytest.mark.parametrize(
-    "block", [pytest.param(block, id=f"{block.page.stem} line {block.line}") for block in EXAMPLES]
-)
+@pytest.mark.parametrize("block", [pytest.param(block, id=block.place) for block in EXAMPLES])
 def test_an_example_of_the_pages_runs_from_the_wheel(block: Block, scripts: Path, tmp_path: Path) -> None:
     (tmp_path / "static").mkdir()
     (tmp_path / "example.py").write_text(block.text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -113,6 +114,22 @@ def test_a_project_s_tests_have_a_service(run: Callable[..., subprocess.Complete
         assert done.returncode == 0, done.stdout
         assert "5 passed" in done.stdout
         until(lambda: not what_names(Path(folder)))  # no Redis is left
+
+
+def test_the_page_s_project_passes(run: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    """docs/testing.md: its test, with a program of the reader's that sends two events, and its settings."""
+    page = (REPOSITORY / "docs" / "testing.md").read_text()
+    (test,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    (settings,) = re.findall(r"^```ini\n\[pytest\]\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    sender, _, _ = PROJECT.partition("\n\nQUERY = ")
+    program = (
+        'def my_program(connection_string):\n    send(connection_string, "orders", {"customer": "a", "amount": 3})\n'
+    )
+    with TemporaryDirectory(prefix="wz-") as folder:  # as above
+        done = run(f"{sender}\n\n{program}\n\n{test}", ini=settings.replace("../wz", str(REPOSITORY)), TMPDIR=folder)
+
+        assert done.returncode == 0, done.stdout
+        assert "1 passed" in done.stdout
 
 
 def test_nothing_happens_without_the_fixture_and_without_a_checkout_it_says_what_to_do(

@@ -21,7 +21,7 @@ def start(environ: Mapping[str, str]) -> None:
     Defaults.from_settings(settings)
 
 
-def test_defaults() -> None:
+def test_what_is_not_set_has_a_default() -> None:
     settings = Settings.from_environ(BASE)
 
     assert settings.environment == "development"
@@ -29,7 +29,7 @@ def test_defaults() -> None:
     assert settings.upstream is None
 
 
-def test_hubs() -> None:
+def test_names_of_hubs_are_in_lower_case() -> None:
     assert Settings.from_environ({**BASE, "WZ_HUBS": "Clicks:32, orders:4"}).hubs == {"clicks": 32, "orders": 4}
 
 
@@ -176,6 +176,9 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path, name: str, mode: 
         ),
         pytest.param({"WZ_BOARDS_CLUSTER": "unix:///a"}, "WZ_BOARDS_CLUSTER: address 1 is not", id="a socket"),
         pytest.param({"WZ_BOARDS_CLUSTER": "redis://a/4"}, "has only 0", id="a cluster's database"),
+        pytest.param({"WZ_GUIDE_URL": "/guide"}, "WZ_GUIDE_URL: '/guide': write where", id="no / at its end"),
+        pytest.param({"WZ_GUIDE_URL": "//other/guide/"}, "WZ_GUIDE_URL: '//other/guide/'", id="another host's"),
+        pytest.param({"WZ_GUIDE_URL": 'https://h/";/'}, "WZ_GUIDE_URL: ", id="what would end a text of nginx.conf"),
         pytest.param({"WZ_UPSTREAM_FILE": "/no/such"}, "WZ_UPSTREAM_FILE: there is no file", id="no upstream file"),
         pytest.param({"WZ_UPSTREAM": "nonsense"}, "WZ_UPSTREAM: connection string", id="no connection string"),
     ],

@@ -37,7 +37,9 @@ class App(URLBuilding, Development, Helpers, AppNames):
     `problems` says which status stands for an exception of the domain: `{UnknownMember: 404}`. The exception's text
     becomes the problem's detail, and its attribute `field`, if it has one, a member of the problem. A subclass has the
     status of its nearest base class. `error_page(exc, request, headers)` returns the page of an error for a
-    browser, with its status and these headers. `layers` is the WSGI middleware around it.
+    browser, with its status and these headers. `error_help(exc, request)`, if there is one, returns the address of a
+    page that explains an error, or None: the error's answer then leads there, by a link or as the member `see`.
+    `layers` is the WSGI middleware around it.
     """
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -221,11 +223,15 @@ class App(URLBuilding, Development, Helpers, AppNames):
         if handler is None and not isinstance(exc, HTTPException):
             status = next((self.problems[cls] for cls in type(exc).__mro__ if cls in self.problems), None)
             if status is not None:
-                field = getattr(exc, "field", None)
+                field, kind = getattr(exc, "field", None), type(exc)
                 exc = Problem(status, str(exc), **({"field": field} if field else {}))
+                exc.stands_for = kind
                 handler = self._find_handler(request, exc)
         if handler is not None:
-            return self._answer(request, handler(exc), Origin("the error handler", handler))
+            value = handler(exc)
+            if isinstance(value, Problem) and not isinstance(exc, HTTPException):
+                value.stands_for = type(exc)
+            return self._answer(request, value, Origin("the error handler", handler))
         if isinstance(exc, HTTPException) and not is_trapped:
             return error_response(exc, request)
         try:

@@ -15,7 +15,7 @@ from werkzeug.routing import BuildError, Rule
 from .aio import synchronous
 from .blueprints import Blueprint
 from .config import DEFAULT_CONFIG, Config, ConfigAttribute, duration, get_debug_flag
-from .errors import ErrorPage, error_page
+from .errors import ErrorHelp, ErrorPage, error_page
 from .folders import root_path as folder_of
 from .http import Globals, Request, Response
 from .json import JSON
@@ -87,6 +87,7 @@ class BaseApp(Router):
         self.extensions: dict[str, Any] = {}
         self.problems: dict[type[Exception], int] = {}
         self.error_page: ErrorPage = error_page
+        self.error_help: ErrorHelp | None = None
         self.url_map = self.url_map_class(self.config, host_matching=host_matching)
         self.subdomain_matching = subdomain_matching
         self.url_map.converters = dict(self.url_map.default_converters)

@@ -145,8 +145,11 @@ def require_request() -> Request:
     return found
 
 
+#: Stands for the app of the current request or app context.
 current_app = cast("App", LocalProxy(current, "app", unbound_message=_OUTSIDE_APP.format(name="current_app")))
+#: Stands for the current context's own namespace, which a request and its hooks share.
 g: Any = LocalProxy(current, "g", unbound_message=_OUTSIDE_APP.format(name="g"))
+#: Stands for the current request. Handlers are given theirs as an argument, which is faster.
 request = cast("Request", LocalProxy(require_request))
 
 

@@ -15,6 +15,7 @@ from .reply import Reply
 
 ErrorHandler = Callable[[Any], Any]
 ErrorPage = Callable[[HTTPException, Request, list[tuple[str, str]]], WerkzeugResponse]
+ErrorHelp = Callable[[HTTPException, Request], str | None]
 
 #: The environ's key of the request's id, if a layer gives requests one: see `wz.request_id`.
 REQUEST_ID = "wz.request_id"
@@ -24,16 +25,20 @@ PROBLEM_TYPES = ("application/problem+json", "application/json", "text/html")
 _PAGE = """\
 <!doctype html><html lang=en><meta charset=utf-8><title>{0} {1}</title>
 <style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}}</style>
-<h1>{0} {1}</h1><p>{2}</p><p><small>{3}</small></p>
+<h1>{0} {1}</h1><p>{2}</p>{4}<p><small>{3}</small></p>
 """
+_PAGE_HELP = '<p><a href="{}">What this means, and what to do</a></p>'
 
 
 class Problem(HTTPException):
     """An HTTP error with a sentence for people who read the answer, and members for programs that parse it.
 
     `members` are added to the problem document as they are: `field="score"` names the input that was wrong. Raise
-    it, or let `App.problems` make it from a domain's exception.
+    it, or let `App.problems` make it from a domain's exception. If such an exception, or one that an error handler was
+    given, was answered by it, `stands_for` is that exception's class.
     """
+
+    stands_for: type[Exception] | None = None
 
     def __init__(
         self, status: int, detail: str | None = None, headers: Mapping[str, str] | None = None, **members: Any
@@ -107,20 +112,38 @@ def trap(exc: HTTPException, config: Mapping[str, Any]) -> bool:
 def error_response(exc: HTTPException, request: Request, page: ErrorPage | None = None) -> WerkzeugResponse:
     """Return the default answer to an HTTP error: in the form that the client's Accept header prefers, else as JSON.
 
-    `page` makes the page, instead of the app's `error_page`.
+    `page` makes the page, instead of the app's `error_page`. What the app's `error_help` returns is the document's
+    member `see`, and, as a link with the relation `help`, a header (RFC 8288).
     """
     if exc.response is not None:
         return cast("WerkzeugResponse", exc.response)  # abort(Response(...))
     status = exc.code or 500
     if status < 400:
         return exc.get_response(request.environ)  # a redirect of the Map's
-    title, detail, request_id = exc.name, exc.description or "", request.environ.get(REQUEST_ID)
     headers = [(k, v) for k, v in exc.get_headers(request.environ) if k.lower() != "content-type"]
     headers += exc.headers.items() if isinstance(exc, Problem) else ()
+    see = help_for(exc, request)
+    if see:
+        headers.append(("Link", f'<{see}>; rel="help"'))
     if wants_html(request):
         return (page or request.app.error_page)(exc, request, headers)
-    document = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    document |= ({"request_id": request_id} if request_id else {}) | (exc.members if isinstance(exc, Problem) else {})
+    return _problem_document(exc, headers, {"request_id": request.environ.get(REQUEST_ID), "see": see})
+
+
+def help_for(exc: HTTPException, request: Request) -> str | None:
+    """Return the address of a page that explains an error, if the app knows one: see `App.error_help`."""
+    error_help = request.app.error_help
+    return None if error_help is None else error_help(exc, request)
+
+
+def _problem_document(
+    exc: HTTPException, headers: list[tuple[str, str]], members: Mapping[str, str | None]
+) -> WerkzeugResponse:
+    status = exc.code or 500
+    document: dict[str, Any] = {"type": "about:blank", "title": exc.name, "status": status}
+    document["detail"] = exc.description or ""
+    document |= {name: value for name, value in members.items() if value}
+    document |= exc.members if isinstance(exc, Problem) else {}
     response = Reply(Response.json_module.encode(document), content_type=PROBLEM_TYPES[0]).as_response(Response)
     response.status_code = status
     response.headers.extend(headers)
@@ -129,7 +152,7 @@ def error_response(exc: HTTPException, request: Request, page: ErrorPage | None 
 
 def refusal(request: Request) -> Reply | WerkzeugResponse:
     """Return `error_response` to a request that no rule matched, made only once if it is the same for all clients."""
-    if REQUEST_ID in request.environ or wants_html(request):
+    if REQUEST_ID in request.environ or request.app.error_help is not None or wants_html(request):
         return error_response(cast("HTTPException", request.routing_exception), request)
     return _refusal(request.refused)
 
@@ -138,7 +161,9 @@ def refusal(request: Request) -> Reply | WerkzeugResponse:
 def _refusal(refused: frozenset[str]) -> Reply:
     request = Request({})
     request.refused = refused
-    response = error_response(cast("HTTPException", request.routing_exception), request)
+    exc = cast("HTTPException", request.routing_exception)
+    headers = [(k, v) for k, v in exc.get_headers(request.environ) if k.lower() != "content-type"]
+    response = _problem_document(exc, headers, {})
     more = [pair for pair in response.headers if pair[0] not in ("Content-Type", "Content-Length")]
     return Reply(response.get_data(), response.status_code, PROBLEM_TYPES[0], tuple(more))
 
@@ -146,7 +171,8 @@ def _refusal(refused: frozenset[str]) -> Reply:
 def error_page(exc: HTTPException, request: Request, headers: list[tuple[str, str]]) -> WerkzeugResponse:
     """Return the page of an error that an app shows unless it has another: see `App.error_page`."""
     texts = map(escape, (exc.name, exc.description or "", request.environ.get(REQUEST_ID, "")))
-    return Response(_PAGE.format(exc.code, *texts), exc.code, headers)
+    see = help_for(exc, request)
+    return Response(_PAGE.format(exc.code, *texts, _PAGE_HELP.format(escape(see)) if see else ""), exc.code, headers)
 
 
 def wants_html(request: Request) -> bool:

@@ -3,7 +3,9 @@
     @request_finished.connect_via(app)
     def count(sender, response, **extra): ...
 
-    Signals(app)                        # for receivers that are connected without an app: they hear all that have this
+For receivers that are connected without an app, which hear every app that has this:
+
+    Signals(app)
 
 A receiver is called with the app as `sender` and the keywords below; it should also take `**extra`. It can't change
 what happens: use a hook for that. An exception that it raises is raised where the signal is sent.

@@ -9,7 +9,7 @@ from werkzeug.exceptions import BadHost, HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from wz import Request
-from wz.errors import REQUEST_ID
+from wz.errors import REQUEST_ID, help_for
 from wz.errors import error_page as plain_page
 
 from .frame import PLACES, Place, page, sign_in_url
@@ -44,6 +44,7 @@ def error_page(exc: HTTPException, request: Request, headers: list[tuple[str, st
             near=nearest(path) if is_unknown else None,
             others=OTHERS,
             sign_in=sign_in_url(request),
+            see=help_for(exc, request),
             id=request.environ.get(REQUEST_ID, ""),
         )
     except BadHost as bad:  # no address can be made for such a Host, and the page has some

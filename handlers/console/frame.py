@@ -153,8 +153,9 @@ def page(request: Request, template: str, status: int = 200, live: str | None = 
     `live` is the address of the event stream that keeps the page current: see live.py.
     """
     found = services(request)
+    guide = found.settings.guide_url
     frame = {
-        "places": PLACES,
+        "places": (*PLACES, Place("Guide", guide, "How all this is built, run and used", "")) if guide else PLACES,
         "who": request.g.get("signed_by"),
         "live": live,
         "now": f"{machine_now():%H:%M:%S}",

@@ -32,7 +32,7 @@ from pipeline.hub.throughput import Throttled
 from pipeline.hub.writing import BatchTooLarge, HubFull
 from wz import App, Blueprint, Problem, Request, Response
 from wz.context import current_request
-from wz.errors import error_response, wants_html
+from wz.errors import error_response, help_for, wants_html
 from wz.openapi import operation
 from wz.request_id import KEY as REQUEST_ID
 
@@ -93,15 +93,25 @@ def is_dialect(path: str) -> bool:
     return first != "" and first not in RESERVED
 
 
-def respond(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> WerkzeugResponse:
-    """Return an error in Azure's shape; as a page for a browser.
+def respond(
+    request: Request,
+    status: int,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    kind: type[Exception] | None = None,
+) -> WerkzeugResponse:
+    """Return an error in Azure's shape; as a page for a browser. `kind` is the class of what is answered.
 
     One that sends no token has not asked for a hub in this dialect, so for it there is nothing here.
     """
+    problem = Problem(status, detail, headers)
+    problem.stands_for = kind
     if wants_html(request):
         if status == 401 and request.method in _READS and "HTTP_AUTHORIZATION" not in request.environ:
             return error_response(Problem(404), request)
-        return error_response(Problem(status, detail, headers), request)
+        return error_response(problem, request)
+    if see := help_for(problem, request):
+        headers = {**(headers or {}), "Link": f'<{see}>; rel="help"'}
     path = quote(request.path.strip("/"))
     tracking = request.environ.get(REQUEST_ID, "-")
     detail = detail if detail.endswith(".") else f"{detail}."
@@ -114,7 +124,7 @@ def respond(request: Request, status: int, detail: str, headers: Mapping[str, st
 def _handler(describe: Callable[[Any, Request], Answer]) -> Callable[[Exception], WerkzeugResponse]:
     def handle(exc: Exception) -> WerkzeugResponse:
         request = _request()
-        return respond(request, *describe(exc, request))
+        return respond(request, *describe(exc, request), type(exc))
 
     return handle
 

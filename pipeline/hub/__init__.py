@@ -1,7 +1,8 @@
 """The Event Hub: tokens, partitions, the log, and the relay to an upstream hub.
 
 >>> from pipeline.hub import Event, Hubs
->>> Hubs(client, {"events": 4})["events"].append([Event(b"hello", "key")])  # client = redis.Redis()
+>>> hub = Hubs(client, {"events": 4})["events"]  # client = redis.Redis()
+>>> stored = hub.append([Event(b"hello", "key")])
 
 Which module may import which, the contract "Hub" in pyproject.toml says.
 

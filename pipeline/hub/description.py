@@ -40,6 +40,7 @@ RESERVED = frozenset(
         "console",
         "docs",
         "favicon.ico",
+        "guide",
         "healthz",
         "hubs",
         "jobs",

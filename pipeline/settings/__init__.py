@@ -22,6 +22,7 @@ from .kinds import (
     CONNECTION_STRING,
     FILE,
     FOLDER,
+    GUIDE,
     HOSTS,
     HUBS,
     LASTING,
@@ -212,6 +213,14 @@ class Settings:
         "500",
         "How many traces of requests are kept, for an hour at most, in Redis's memory: some KiB each, at "
         "most 64, and 16 MiB in all.",
+    )
+    guide_url: str = setting(
+        "WZ_GUIDE_URL",
+        GUIDE,
+        "",
+        "Where the guide is, such as `/guide/`: then the console has a link to it, and each error one to what it "
+        "means. nginx has it once more, for its own errors: `$guide_url` in nginx.conf. `wz up` sets both. Unset: no "
+        "links.",
     )
     log_format: str = setting(
         "WZ_LOG_FORMAT",

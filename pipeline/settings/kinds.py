@@ -121,6 +121,15 @@ def _origins(text: str) -> frozenset[str]:
     return origins
 
 
+def _guide(text: str) -> str:
+    if text and not _GUIDE.fullmatch(text):
+        raise InvalidValue(
+            f"{_short(text)}: write where the guide is, with / at its end: /guide/ or https://wz.example.com/guide/",
+            "guide",
+        )
+    return text
+
+
 def _hubs(text: str) -> dict[str, int]:
     hubs: dict[str, int] = {}
     for item in _items(text):
@@ -138,9 +147,13 @@ _ORIGIN = re.compile(
     r"null|(?!http://[^/]*:80$|https://[^/]*:443$)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
 )
 
+#: A path, or an address with a scheme. None of its characters has a meaning in nginx.conf, HTML or a header.
+_GUIDE = re.compile(r"(https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?)?/([A-Za-z0-9._~-]+/)*")
+
 ADDRESS = Kind("address", "redis://, rediss://, unix:// or redis+sentinel://", address)
 NODES = Kind("addresses, by comma", "redis:// or rediss://", node_addresses)
 CONNECTION_STRING = Kind("connection string", "", _connection_string)
+GUIDE = Kind("path or address", "", _guide)
 FILE, FOLDER = Kind("file", "", _file), Kind("folder", "", _folder)
 ORIGINS = Kind("origins, by comma; or *", "", _origins)
 HOSTS, HUBS = Kind("names, by comma", "", _hosts), Kind("name:partitions, by comma", "", _hubs)

@@ -59,7 +59,7 @@ def test_the_best_stay(board: Board, order: Order, ties: Ties, keep: int) -> Non
     assert filled.trim(keep=keep).removed == 0
 
 
-def test_nobody_stays(filled: Board) -> None:
+def test_a_board_that_keeps_nobody_is_gone(filled: Board) -> None:
     assert filled.trim(keep=0) == trim.Trimmed("b", N, 0)
     with pytest.raises(UnknownBoard):
         filled.trim(keep=0)

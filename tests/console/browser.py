@@ -39,7 +39,7 @@ _AXE = """async standards => {
 }"""
 
 #: What makes the page wider than its window. A table or code that is too wide must scroll in a box of its own.
-_TOO_WIDE = """() => {
+TOO_WIDE = """() => {
     if (document.documentElement.scrollWidth <= innerWidth) return [];
     return [...document.querySelectorAll("body *")]
         .filter(one => one.getBoundingClientRect().right > innerWidth + 1 && !one.closest(".scroll, pre, .sr"))
@@ -136,7 +136,7 @@ class Watched:
         for scheme, width in _LOOKS:
             page.emulate_media(color_scheme=scheme)
             page.set_viewport_size({"width": width, "height": HEIGHT})
-            found = [*page.evaluate(_TOO_WIDE), *page.evaluate(_LABELS), *page.evaluate(_AXE, _STANDARDS)]
+            found = [*page.evaluate(TOO_WIDE), *page.evaluate(_LABELS), *page.evaluate(_AXE, _STANDARDS)]
             page.screenshot(path=screenshot(name, scheme, width), full_page=True)
             wrong += [f"{name}, {scheme}, {width} px: {one}" for one in found]
         page.emulate_media(color_scheme="light")

@@ -322,7 +322,7 @@ def test_nobody_is_signed_in_or_out_by_a_foreign_form(client: Client, redis: red
     assert redis.keys("console:*") == before
 
 
-def test_the_cookie(client: Client, app: App) -> None:
+def test_the_cookie_is_no_scripts_and_over_tls_no_other_host_s(client: Client, app: App) -> None:
     plain = sign_in(client, str(stack.ROOT)).headers["Set-Cookie"]
     assert plain.partition("=")[0] == "wz"
     assert {part.strip() for part in plain.split(";")[1:]} == {"HttpOnly", "Path=/", "SameSite=Strict"}

@@ -81,18 +81,22 @@ def spawn(
     port: int | None = None,
     state: Path | None = None,
     environ: Mapping[str, str] | None = None,
+    checkout: Path = REPOSITORY,
 ) -> Up:
-    """Start `wz up`, by default on a free port, with no settings but `environ`."""
+    """Start `wz up`, by default on a free port, with no settings but `environ`, and without building the guide.
+
+    `checkout` is the folder in which it is started; its code is taken if PYTHONPATH in `environ` names it.
+    """
     port = port or free_port()
     state = state or tmp_path / "state"
     log = tmp_path / f"{port}-{time.monotonic_ns()}.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [WZ, "up", "--port", str(port), "--state", state, *options],
+            [WZ, "up", "--port", str(port), "--state", state, "--no-guide", *options],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            cwd=REPOSITORY,
+            cwd=checkout,
             env={**without_settings(), **(environ or {})},
         )
     return Up(process, port, state, log)
@@ -100,10 +104,14 @@ def spawn(
 
 @contextmanager
 def running(
-    tmp_path: Path, *options: str, state: Path | None = None, environ: Mapping[str, str] | None = None
+    tmp_path: Path,
+    *options: str,
+    state: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    checkout: Path = REPOSITORY,
 ) -> Iterator[Up]:
     """`wz up`, from when it answers to the end of the block, after which nothing that it started is left."""
-    up = spawn(tmp_path, *options, state=state, environ=environ)
+    up = spawn(tmp_path, *options, state=state, environ=environ, checkout=checkout)
     try:
         up.wait_for(lambda: "wz answers at" in up.text)
         yield up

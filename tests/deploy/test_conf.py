@@ -129,7 +129,7 @@ def test_a_configuration_without_the_expected_lines_is_refused(tmp_path: Path) -
         render_nginx(tmp_path, "127.0.0.1:1", conf=conf)
 
 
-def test_same_socket(gunicorn: dict[str, Any]) -> None:
+def test_nginx_and_gunicorn_name_the_same_socket(gunicorn: dict[str, Any]) -> None:
     assert nginx_setting("server", "upstream wz") == gunicorn["bind"]
 
 

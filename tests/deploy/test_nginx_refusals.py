@@ -112,7 +112,8 @@ def test_a_link_that_signs_in_is_in_no_log_while_gunicorn_is_away(tmp_path: Path
 
 @pytest.mark.parametrize("name", sorted(RESERVED))
 def test_no_path_of_the_service_is_taken_for_a_hub(nginx: LiveServer, name: str) -> None:
-    answer = exchange(nginx.address, f"GET /{name} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    path = "guide/none" if name == "guide" else name  # whose own folder nginx knows
+    answer = exchange(nginx.address, f"GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
 
     assert answer is not None
     assert answer.headers["Content-Type"] == "application/problem+json"

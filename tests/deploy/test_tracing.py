@@ -247,7 +247,7 @@ def test_over_tls_and_http_2(run: Path, behind: LiveServer, tmp_path: Path, serv
     assert steps(trace)[:3] == ["nginx", "nginx.receive", "socket"]
 
 
-def test_without_nginx(behind: LiveServer, server: Client) -> None:
+def test_without_nginx_a_trace_begins_with_gunicorn(behind: LiveServer, server: Client) -> None:
     """A client of gunicorn's socket says the wish itself."""
     answer = ask(Client(behind))
     trace = trace_of(server, answer, lambda trace: True)

@@ -60,6 +60,7 @@ def curl(client: Client, shell: Mapping[str, str]) -> Run:
     parser = ArgumentParser()
     parser.add_argument("url")
     parser.add_argument("-N", action="store_true")
+    parser.add_argument("-i", action="store_true")
     parser.add_argument("-X", dest="method")
     parser.add_argument("-H", dest="headers", action="append", default=[])
     parser.add_argument("-d", "--json", dest="data")
@@ -70,6 +71,7 @@ def curl(client: Client, shell: Mapping[str, str]) -> Run:
         headers = {} if args.data is None else {"Content-Type": "application/json" if "--json" in words else FORM}
         headers |= dict(header.split(": ", 1) for header in args.headers)
         answer = client.open(args.url, method=method, headers=headers, data=args.data)
-        return f"{answer.text} {answer.status_code}"
+        head = f"{answer.headers}" if args.i else ""
+        return f"{head}{answer.text} {answer.status_code}"
 
     return run

@@ -1,7 +1,4 @@
-"""docs/boards.md is right: its commands and its Python are run, and its drawings show the tree that it speaks of.
-
-So are the commands of README's section on boards.
-"""
+"""docs/boards.md is right: its commands and its Python are run, and its drawings show the tree that it speaks of."""
 
 from __future__ import annotations
 
@@ -31,7 +28,6 @@ from ..stack import ROOT, token
 REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs" / "boards.md"
 TEXT = PAGE.read_text()
-README = (REPOSITORY / "README.md").read_text().partition("\n## Boards\n")[2].partition("\n## ")[0]
 
 #: The scores of the drawings. The first member of all is ann, with 7.
 SCORES = [7] * 5000 + [0x3000 + n * 4096 // 3000 for n in range(3000)] + [0x6100 + n * 8 for n in range(30)]
@@ -94,21 +90,17 @@ def tools(redis: redis_py.Redis, settings: Settings) -> dict[str, Run]:
     return {"curl": curl, "redis-cli": redis_cli, "wz": wz}
 
 
-@pytest.mark.parametrize(
-    ("text", "kinds"),
-    [pytest.param(TEXT, {"curl", "redis-cli", "wz"}, id="the page"), pytest.param(README, {"curl"}, id="README")],
-)
-def test_the_commands_print_what_the_page_says(text: str, kinds: set[str], tools: dict[str, Run]) -> None:
+def test_the_commands_print_what_the_page_says(tools: dict[str, Run]) -> None:
     same = doctest.OutputChecker().check_output
     wrong, used = [], set()
-    for line, (tool, *words), wanted in commands(text):
+    for line, (tool, *words), wanted in commands(TEXT):
         used.add(tool)
         found = tools[tool](words).rstrip("\n")
         if not same(wanted, found and found + "\n", doctest.ELLIPSIS | (tool == "wz" and doctest.NORMALIZE_WHITESPACE)):
             wrong.append(f"line {line}: {found}")
 
     assert wrong == []
-    assert used == kinds
+    assert used == {"curl", "redis-cli", "wz"}
 
 
 def test_the_function_of_bash_sends_a_token_unless_there_is_one() -> None:

@@ -221,6 +221,12 @@ def command(part: str) -> str:
     return found
 
 
+def test_the_origins_of_a_page_are_origins() -> None:
+    name, _, value = command("WZ_CORS_ORIGINS").removeprefix("export ").strip().partition("=")
+
+    assert Settings.from_environ({name: value}).cors_origins == {"https://shop.example", "http://localhost:5173"}
+
+
 def authority(up: Up) -> Path:
     return up.state / "tls" / "authority.pem"
 

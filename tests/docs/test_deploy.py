@@ -5,6 +5,7 @@ Its commands as a whole are run by `python -m tests.deploy.machine`, which needs
 
 from __future__ import annotations
 
+import base64
 import re
 import runpy
 import subprocess
@@ -14,11 +15,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from deploy import servers
 from deploy.up import DEPLOY
 from handlers.app import MAX_BULK_LENGTH, MAX_CONTENT_LENGTH, create_app
 from handlers.health import Ready
 from pipeline.connection_string import ConnectionString
 from pipeline.settings import Settings
+from pipeline.settings.address import sentinel_address
 from wz.testing import Client
 
 from ..deploy.machine import commands, tls_commands
@@ -125,6 +128,46 @@ def test_an_older_nginx_is_told_of_http_2_as_it_can_be(tmp_path: Path) -> None:
     before, after = (re.sub("#.*", "", text).split() for text in (conf, changed.read_text()))
     assert " ".join(after) == " ".join(before).replace("ssl; http2 on;", "ssl http2;")
     assert after != before
+
+
+def lines_with(part: str) -> str:
+    """Return the page's block that has this text, whatever its language."""
+    found: str
+    (found,) = (block for block in re.findall(r"^```\w+\n(.*?)^```$", PAGE.read_text(), re.S | re.M) if part in block)
+    return found
+
+
+def test_the_address_of_sentinels_is_one() -> None:
+    address = sentinel_address(lines_with("redis+sentinel:").removeprefix("WZ_REDIS_URL=").strip())
+
+    assert address is not None
+    assert address.hosts == (("host1", 26379), ("host2", 26379), ("host3", 26379))
+    assert (address.name, address.login) == ("NAME", {"password": "PASSWORD"})
+
+
+def test_nginx_takes_the_lines_for_a_balancer(tmp_path: Path) -> None:
+    (tmp_path / "balancer.conf").write_text(lines_with("real_ip_header"))
+    conf = tmp_path / "nginx.conf"
+    text = (DEPLOY / "nginx.conf").read_text().replace("/run/wz/", f"{tmp_path}/")
+    conf.write_text(text.replace("/etc/wz/nginx.d/", f"{tmp_path}/"))
+    conf = conf.rename(tmp_path / "nginx.main")  # its name would be among those that it includes
+
+    done = subprocess.run(
+        [servers.nginx(), "-t", "-e", "stderr", "-c", conf], capture_output=True, text=True, check=False
+    )
+
+    assert "test is successful" in done.stderr
+
+
+def test_the_secrets_of_the_containers_are_made(tmp_path: Path) -> None:
+    lines = lines_with("podman compose")
+    subprocess.run(["bash", "-ec", lines.partition("podman")[0]], cwd=tmp_path, check=True)
+
+    secrets = tmp_path / ".wz" / "secrets"
+    assert re.fullmatch(r"redis://:[\w-]{32}@redis:6379\n", (secrets / "redis-url").read_text())
+    root = ConnectionString.parse((secrets / "connection-string").read_text())
+    assert (root.url, len(base64.b64decode(root.key))) == ("https://wz.example.com", 32)
+    assert secrets.stat().st_mode & 0o777 == 0o700
 
 
 def test_redis_is_told_what_its_settings_here_say() -> None:

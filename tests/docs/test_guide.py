@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from ..stack import REPOSITORY
 
 TESTS = REPOSITORY / "tests"
@@ -17,8 +15,3 @@ def test_the_guide_names_every_part() -> None:
     named = re.findall(r"\(([a-z]+)\)", GUIDE)
 
     assert [part for part in PARTS if part not in named] == []
-
-
-@pytest.mark.parametrize("path", sorted({*re.findall(r"\]\(([^)]+)\)", GUIDE)}))
-def test_the_guide_links_to_what_is_there(path: str) -> None:
-    assert (TESTS / path).exists()

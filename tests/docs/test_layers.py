@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
+import shlex
 
+import redis as redis_py
+
+from handlers import create_app
 from handlers.console.layers.flask_places import FLASK
 from handlers.console.layers.measured import FILE
 from handlers.console.layers.source import PACKAGES
 from handlers.console.layers.trace_json import Filters
 from handlers.traces import HEADER
+from handlers.tracing import Tracing
 from pipeline.console.keys import TRACE_TTL
 from pipeline.console.traces import MAX_TRACE
+from pipeline.settings import Settings
 from wz.tracing.commands import trace
 from wz.tracing.hidden import LENGTH
 from wz.tracing.spans import STEPS
 
+from ..client import ServerlikeClient
+from ..stack import token, until
+from .code_blocks import BLOCKS, without_prompt
+from .commands_of_pages import curl
 from .repository import ROOT
 
 PAGE = ROOT / "docs" / "layers.md"
@@ -26,6 +36,18 @@ def test_the_table_of_steps_is_that_of_the_code() -> None:
     )
 
     assert table in PAGE.read_text(), f"docs/layers.md: the table of steps must be\n\n{table}"
+
+
+def test_a_request_is_traced_as_the_page_says(settings: Settings, redis: redis_py.Redis) -> None:
+    (command,) = (line for block in BLOCKS if block.page == "docs/layers.md" for line in without_prompt(block))
+    client = ServerlikeClient(Tracing(create_app(settings)).tracer)
+    words = shlex.split(command.replace("$(wz token --header)", "$token"))[1:]
+
+    printed = curl(client, {"token": f"Authorization: {token()}"})(words)
+
+    (id,) = re.findall(r"^X-Request-ID: (\S+)", printed, re.MULTILINE)
+    headers = {"Authorization": token()}
+    until(lambda: client.get(f"/layers/{id}.json", headers=headers).status_code == 200)
 
 
 def test_the_named_options_and_filters_exist() -> None:

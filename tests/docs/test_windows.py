@@ -160,7 +160,7 @@ def test_the_drawing_of_the_windows_has_what_they_give(kind: str, window: str) -
     assert [(float(end), int(count)) for end, count in drawn] == [(end, row["count"]) for end, row in rows]
 
 
-def test_the_queries_that_it_shows_are_the_jobs_and_one_of_azures_diagnostics() -> None:
+def test_the_queries_are_the_jobs_and_one_of_azures_diagnostics() -> None:
     shown, diagnostics = re.findall(r"^```sql\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     records = [
         {"category": "Execution", "properties": {"Message": "started", "Type": 2}},

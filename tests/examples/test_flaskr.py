@@ -52,7 +52,7 @@ def answers(server: LiveServer) -> bool:
         return False
 
 
-def test_a_visit(client: Client) -> None:
+def test_a_visitor_registers_writes_changes_and_deletes(client: Client) -> None:
     def get(path: str) -> str:
         return client.get(path, buffered=True).text
 

@@ -74,7 +74,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         handler.close()
 
 
-def test_sqlite_web(database: Path, tmp_path: Path) -> None:
+def test_sqlite_web_answers_as_on_flask(database: Path, tmp_path: Path) -> None:
     first, second = (sqlite_web(framework, database, tmp_path) for framework in ("flask", "wz"))
 
     same(first, second)
@@ -238,7 +238,7 @@ def jobs(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis_py.R
     connection.close()
 
 
-def test_rq_dashboard(jobs: redis_py.Redis, tmp_path: Path) -> None:
+def test_rq_dashboard_answers_as_on_flask(jobs: redis_py.Redis, tmp_path: Path) -> None:
     kept: dict[bytes, Any] = {key: jobs.dump(key) for key in jobs.scan_iter()}
     visitors = []
     for framework in ("flask", "wz"):

@@ -119,7 +119,7 @@ def changed(settings: Settings, **changes: Any) -> Settings:
     return dataclasses.replace(settings, **changes)
 
 
-def test_every_nth(settings: Settings, redis: redis_py.Redis) -> None:
+def test_one_request_of_three_is_traced_by_itself(settings: Settings, redis: redis_py.Redis) -> None:
     client = served(changed(settings, trace_every=3))
     answers = [client.get("/healthz") for _ in range(9)]
 

@@ -240,7 +240,7 @@ def test_a_name_can_be_used_again_with_other_partitions(hubs: Hubs, monkeypatch:
     assert hubs["events"].read(3) == []
 
 
-def test_unknown_hubs(hubs: Hubs) -> None:
+def test_a_hub_that_is_not_there_is_not_read_deleted_or_changed(hubs: Hubs) -> None:
     with pytest.raises(UnknownHub):
         hubs["none"]
     with pytest.raises(UnknownHub):

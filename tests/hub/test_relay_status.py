@@ -71,7 +71,9 @@ def test_a_hub_whose_relay_is_gone(hub: Hub, relay: Relay) -> None:
     assert not has_lost_its_relay(hub)
 
 
-def test_the_table(hub: Hub, relay: Relay, upstream: ScriptedUpstream, settings: Settings) -> None:
+def test_a_table_shows_each_partition_and_why_it_waits(
+    hub: Hub, relay: Relay, upstream: ScriptedUpstream, settings: Settings
+) -> None:
     upstream.answer = lambda received: Answer(500, b"not\nnow")
     relay.step()
     hub.append([Event(b"x" * 1500)] * 2, partition=1)

@@ -131,6 +131,8 @@ def test_senders_do_not_share_a_limit(redis: redis_py.Redis) -> None:
     hub = shared(redis)
     take(hub, 0, 610, limits_of(hub, RULE, "dev-1"))
 
+    with pytest.raises(Throttled):
+        take(hub, 0, 1, limits_of(hub, RULE, "dev-1"))
     take(hub, 0, 1, limits_of(hub, OF_HUB, "dev-2"))
     take(hub, 0, 1, limits_of(hub, UNLIMITED))
     other = Hub(redis, "clicks", 4)

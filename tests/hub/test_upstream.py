@@ -149,7 +149,7 @@ def test_choices_that_are_none(text: str) -> None:
         parse_choices([text])
 
 
-def test_choices() -> None:
+def test_a_status_has_one_choice_and_default_takes_it_back() -> None:
     assert parse_choices(["404=deadletter", "413=default"]) == {404: Action.DEADLETTER, 413: None}
     with pytest.raises(InvalidValue, match="404 is given twice"):
         parse_choices(["404=wait", "404=drop"])

@@ -79,7 +79,7 @@ def test_the_oldest_versions_go_but_not_what_holds_now_or_later(
     assert [each.valid_from for each in references.get("t")[0].versions][1:] == [later, later + 1]
 
 
-def test_conditions(references: References) -> None:
+def test_a_table_is_changed_if_it_is_as_expected(references: References) -> None:
     for expected in ([ANY], ["other"]):
         with pytest.raises(ReferenceChanged):
             references.put("t", [], expected=expected)

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -336,13 +335,19 @@ def test_a_task_that_hangs_does_not_keep_the_worker_from_ending(
     monkeypatch.setattr("pipeline.work.worker.END_SECONDS", 0.2)
     hanging, counting, stop = Hanging(), Counting(), threading.Event()
     found: list[Task] = [hanging, counting]
-    runner = threading.Thread(target=run, args=(lambda: list(found), stop))
+    looks: list[list[Task]] = []
+
+    def find() -> list[Task]:
+        looks.append(list(found))
+        return looks[-1]
+
+    runner = threading.Thread(target=run, args=(find, stop))
     runner.start()
     assert hanging.stepped.wait(PATIENCE)
     assert counting.stepped.wait(PATIENCE)
     if is_gone:
         found.remove(hanging)
-        time.sleep(0.1)  # some looks
+        until(lambda: looks[-3:] == [[counting]] * 3)  # the worker has looked, and looked again
 
     stop.set()
     runner.join(PATIENCE)

@@ -38,7 +38,7 @@ def test_a_route_answers(app: App, client: Client) -> None:
     assert (answer.status_code, answer.mimetype, answer.text) == (200, "text/html", "Hello, ann!")
 
 
-def test_methods(app: App, client: Client) -> None:
+def test_a_method_without_a_view_is_a_405_with_allow(app: App, client: Client) -> None:
     @app.get("/thing")
     def read() -> str:
         return "read"
@@ -417,13 +417,13 @@ def test_an_error_page_escapes_what_it_shows(app: App, client: Client) -> None:
     assert "<script>" not in page
 
 
-def test_redirect(app: App, client: Client) -> None:
+def test_a_redirect_is_a_302_to_its_location(app: App, client: Client) -> None:
     app.add_url_rule("/", "index", lambda: redirect("/there"))
 
     assert (client.get("/").status_code, client.get("/").location) == (302, "/there")
 
 
-def test_url_for(app: App) -> None:
+def test_url_for_builds_by_name_and_suggests_one(app: App) -> None:
     blueprint = Blueprint("bp", url_prefix="/bp")
     blueprint.add_url_rule("/<name>", "view", lambda name: url_for(".view", name="b", q="é", _anchor="a b"))
     app.register(blueprint)
@@ -497,6 +497,34 @@ def test_an_app_may_have_a_page_of_its_own_for_errors(app: App, client: Client) 
     page = client.get("/limited", headers={"Accept": "text/html"})
     assert (page.status_code, page.text, page.headers["Retry-After"]) == (503, "<h1>503 at /limited", "5")
     assert client.get("/limited").json["detail"] == "busy"
+
+
+def test_an_error_may_say_where_it_is_explained(app: App, client: Client) -> None:
+    class Unknown(Exception):
+        pass
+
+    class Late(Exception):
+        pass
+
+    def explain(exc: HTTPException, request: Request) -> str | None:
+        kind = getattr(exc, "stands_for", None)
+        return None if exc.code == 405 else f"/help#{kind.__name__ if kind else exc.code}"
+
+    def fail(kind: type[Exception]) -> None:
+        raise kind("<x>")
+
+    app.error_help = explain
+    app.problems[Unknown] = 404
+    app.register_error_handler(Late, lambda exc: Problem(504, "late"))
+    app.add_url_rule("/unknown", "unknown", lambda: fail(Unknown))
+    app.add_url_rule("/late", "late", lambda: fail(Late))
+
+    for path, place in {"/unknown": "/help#Unknown", "/late": "/help#Late", "/none": "/help#404"}.items():
+        answer, page = client.get(path), client.get(path, headers={"Accept": "text/html"})
+        assert (answer.json["see"], answer.headers["Link"]) == (place, f'<{place}>; rel="help"')
+        assert (f'<a href="{place}">' in page.text, page.headers["Link"]) == (True, answer.headers["Link"])
+    refused = client.post("/late")
+    assert (refused.status_code, "see" in refused.text, "Link" in refused.headers) == (405, False, False)
 
 
 def test_a_page_for_errors_that_fails_is_replaced(app: App, client: Client, caplog: pytest.LogCaptureFixture) -> None:

@@ -277,7 +277,7 @@ def test_the_things_themselves_can_be_had() -> None:
 # Answers that need the current app.
 
 
-def test_make_response(web: Web) -> None:
+def test_make_response_takes_what_a_view_may_return(web: Web) -> None:
     app = web.app()
 
     @app.get("/")

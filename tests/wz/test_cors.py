@@ -129,7 +129,7 @@ def test_what_a_cache_may_keep_says_that_it_depends_on_the_origin() -> None:
     assert "Vary" not in program("*").get("/orders", headers={"Authorization": "x"}).headers
 
 
-def test_any_origin() -> None:
+def test_any_origin_may_be_allowed_without_naming_it() -> None:
     client = program("*")
 
     assert told(client.get("/nowhere", headers={"Origin": "null"})) == {"Access-Control-Allow-Origin": "*"}

@@ -41,7 +41,7 @@ def client(tmp_path: Path) -> Client:
     return validated(app)
 
 
-def test_a_date() -> None:
+def test_what_is_no_date_is_none() -> None:
     assert parse_date("Sun, 06 Nov 1994 08:49:37 GMT") == datetime(1994, 11, 6, 8, 49, 37, tzinfo=UTC)
     assert parse_date("today") is None
     assert parse_date(None) is None

@@ -50,7 +50,7 @@ def test_lazily_loaded_views(web: Web) -> None:
         assert web.url_for("escape", s="x") == "/x"
 
 
-def test_view_decorators(web: Web) -> None:
+def test_decorators_of_views_as_flask_s_pages_have_them(web: Web) -> None:
     cache: dict[str, Any] = {}
 
     def login_required(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -242,7 +242,7 @@ def test_a_script_says_whether_debug_is_the_environment_s(line: CommandLine, mon
     assert runner.invoke(line.Group(create_app=create_app), ["--debug", "debug"]).output == "True\n"
 
 
-def test_versions(line: CommandLine) -> None:
+def test_the_versions_are_those_of_three_packages(line: CommandLine) -> None:
     lines = CliRunner().invoke(line.main, ["--version"]).output.splitlines()
 
     assert [text.split()[0].lower() for text in lines] == ["python", line.name, "werkzeug"]

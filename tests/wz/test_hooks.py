@@ -341,7 +341,7 @@ def test_abort_takes_codes_texts_and_responses(web: Web) -> None:
     assert (client.get("/response").status_code, client.get("/response").text) == (402, "mine")
 
 
-def test_redirect(web: Web) -> None:
+def test_a_redirect_has_the_status_that_is_named(web: Web) -> None:
     app = web.app()
     app.add_url_rule("/", "view", lambda: web.redirect("/there?a=b", 303))
 

@@ -83,7 +83,7 @@ def test_a_blueprint_s_functions_are_the_app_s(web: Web) -> None:
         assert text == "a!!!TrueTrueb!c!"
 
 
-def test_context_processors(web: Web) -> None:
+def test_context_processors_are_of_the_app_and_of_blueprints(web: Web) -> None:
     app = web.app()
     shop: Blueprint = web.Blueprint("shop", "tests.wz")
     inner: Blueprint = web.Blueprint("inner", "tests.wz")

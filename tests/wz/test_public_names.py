@@ -62,8 +62,8 @@ OFFERED = {
     "wz.dotenv": "get_load_dotenv load_dotenv",
     "wz.encoded_slash": "EncodedSlash MARK names_in_path restore_names",
     "wz.errors": """
-        ErrorHandler ErrorHandlers ErrorPage PROBLEM_TYPES Problem REQUEST_ID error_page error_response
-        find_handler refusal trap wants_html
+        ErrorHandler ErrorHandlers ErrorHelp ErrorPage PROBLEM_TYPES Problem REQUEST_ID error_page error_response
+        find_handler help_for refusal trap wants_html
     """,
     "wz.documented": "Says documented said_around",
     "wz.fast": "End HOSTS Match Matcher Node Pattern",

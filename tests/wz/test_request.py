@@ -327,7 +327,7 @@ _bytes = st.one_of(_text, st.text(max_size=6).map(lambda text: text.encode(error
     st.binary(max_size=16),
     st.sampled_from([None, 0, 5]),
 )
-def test_generated_environs(changes: Environ, body: bytes, limit: int | None) -> None:
+def test_a_generated_environ_is_read_as_werkzeug_reads_it(changes: Environ, body: bytes, limit: int | None) -> None:
     assert_same(environ_with(**changes), body, max_content_length=limit)
 
 

@@ -71,7 +71,7 @@ def test_strictness_may_be_the_whole_map_s(web: Web) -> None:
     assert web.client(app).get("//a").status_code == 404
 
 
-def test_subdomains(web: Web) -> None:
+def test_a_rule_may_have_a_subdomain(web: Web) -> None:
     app = web.app(subdomain_matching=True)
     app.config["SERVER_NAME"] = "example.com"
     app.add_url_rule("/", "index", lambda: "main")
@@ -90,7 +90,7 @@ def test_without_subdomain_matching_any_host_is_served(web: Web) -> None:
     assert web.client(app).get("/", base_url="http://other.org").text == "main"
 
 
-def test_hosts(web: Web) -> None:
+def test_a_rule_may_have_a_host(web: Web) -> None:
     app = web.app(host_matching=True)
     app.add_url_rule("/", "one", lambda: "one", host="one.org")
     app.add_url_rule("/", "any", lambda name: name, host="<name>.two.org")

@@ -61,7 +61,7 @@ def test_a_post_that_is_not_there_is_404(client: Client, auth: Auth, path: str) 
     assert "There is no post 2." in response.text
 
 
-def test_create(app: App, client: Client, auth: Auth) -> None:
+def test_a_post_is_created_and_shown_escaped(app: App, client: Client, auth: Auth) -> None:
     auth.login("bob")
     assert client.get("/create").status_code == 200
 
@@ -72,7 +72,7 @@ def test_create(app: App, client: Client, auth: Auth) -> None:
     assert titles(app) == ["First & foremost", "<b>Zwei</b>"]
 
 
-def test_update(app: App, client: Client, auth: Auth) -> None:
+def test_a_post_is_updated_by_its_author(app: App, client: Client, auth: Auth) -> None:
     auth.login()
     assert 'value="First &amp; foremost"' in client.get("/1/update").text
 
@@ -92,7 +92,7 @@ def test_a_post_needs_a_title_and_the_text_is_not_lost(app: App, client: Client,
     assert titles(app) == ["First & foremost"]
 
 
-def test_delete(app: App, client: Client, auth: Auth) -> None:
+def test_a_post_is_deleted_by_its_author(app: App, client: Client, auth: Auth) -> None:
     auth.login()
 
     assert client.post("/1/delete").headers["Location"] == "/"

@@ -67,7 +67,7 @@ def test_a_score_may_be_a_string_of_digits(client: ServiceClient) -> None:
     assert numbers(client.get("/boards/b/members/ann").data)["score"] == Decimal("9007199254.740991")
 
 
-def test_summary(board: ServiceClient) -> None:
+def test_a_summary_has_what_a_board_is_and_holds(board: ServiceClient) -> None:
     found = board.get("/boards/b").json
 
     assert found.pop("version")

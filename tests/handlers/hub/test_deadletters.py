@@ -50,7 +50,7 @@ def test_the_list_has_the_events(client: ServiceClient, letters: list[dict[str, 
     assert second["event"]["body_base64"] == "/w=="
 
 
-def test_pages(client: ServiceClient, letters: list[dict[str, Any]]) -> None:
+def test_letters_come_in_pages_and_by_partition(client: ServiceClient, letters: list[dict[str, Any]]) -> None:
     page = client.get(f"{URL}?limit=2").json
     rest = client.get(f"{URL}?limit=2&after={page['next']}").json
 

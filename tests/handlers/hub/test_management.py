@@ -163,7 +163,7 @@ def test_an_entry_may_have_a_content_coding(client: ServiceClient) -> None:
     assert titles(client.get("/$Resources/Eventhubs")) == ["events", "orders"]
 
 
-def test_consumer_groups(client: ServiceClient) -> None:
+def test_a_consumer_group_is_made_once_listed_and_deleted(client: ServiceClient) -> None:
     made = client.put("/events/ConsumerGroups/Readers", data=described("ConsumerGroupDescription", UserMetadata="x"))
     assert (made.status_code, text(made, "UserMetadata")) == (201, "x")
     assert client.put("/events/consumergroups/readers").status_code == 409

@@ -87,7 +87,7 @@ def test_a_time_that_is_over_and_a_name_that_is_none_are_refused(client: Service
     assert client.put("/reference/a%20b", json=[]).status_code in (404, 422)
 
 
-def test_conditions(client: ServiceClient) -> None:
+def test_a_table_is_changed_if_it_is_as_the_client_expects(client: ServiceClient) -> None:
     assert client.put("/reference/t", json=[], headers={"If-Match": "*"}).status_code == 412
     made = client.put("/reference/t", json=[], headers={"If-None-Match": "*"})
     assert made.status_code == 201

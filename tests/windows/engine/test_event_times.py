@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.windows.engine.event_times import ARRIVAL, EARLY_TOLERANCE, EventTimes, TimePolicies
-from pipeline.windows.language.ticks import TICKS_PER_MINUTE, TICKS_PER_SECOND, isoformat, parse
+from pipeline.windows.language.ticks import TICKS_PER_MINUTE, TICKS_PER_SECOND, isoformat
 from pipeline.windows.operators.codec import pack, unpack
 from pipeline.windows.operators.faults import (
     DISORDER_ADJUSTED,
@@ -21,11 +21,9 @@ from pipeline.windows.operators.faults import (
     Faults,
 )
 
+from ..support.illustrated import ILLUSTRATED, POLICIES, at
+
 MINUTE, SECOND = TICKS_PER_MINUTE, TICKS_PER_SECOND
-
-
-def at(text: str) -> int:
-    return parse(f"2024-05-01T{text if text.count(':') == 2 else text + ':00'}Z")
 
 
 def shown(time: int | None) -> str | None:
@@ -36,29 +34,11 @@ def event_times(policies: TimePolicies, counts: Counter[str] | None = None, **op
     return EventTimes(policies, Faults("test", Counter() if counts is None else counts), **options)
 
 
-# The illustrated example of Stream Analytics' page on time handling: late 5 minutes, out of order 2 minutes.
-# Event time, arrival, the time that counts, the watermark of the page after it.
-ILLUSTRATED = [
-    ("12:07", "12:07", "12:07", None),
-    ("12:08", "12:08", "12:08", None),
-    ("12:17", "12:11", None, "12:06"),  # six minutes early: it is dropped, and the watermark does not move
-    ("12:08", "12:13", "12:08", None),
-    ("12:19", "12:16", "12:19", "12:17"),
-    ("12:12", "12:17", "12:17", "12:17"),  # barely not late, but out of order
-    ("12:17", "12:18", "12:17", None),
-    ("12:20", "12:19", "12:20", "12:18"),
-    ("12:16", "12:21", "12:18", None),
-    ("12:23", "12:22", "12:23", "12:21"),
-    ("12:22", "12:24", "12:22", None),
-    ("12:21", "12:27", "12:22", None),  # late
-]
-
-
 @pytest.mark.parametrize(
     "row", range(len(ILLUSTRATED)), ids=[f"{time} at {arrival}" for time, arrival, *_ in ILLUSTRATED]
 )
 def test_the_illustrated_example(row: int) -> None:
-    times = event_times(TimePolicies(5 * MINUTE, 2 * MINUTE))
+    times = event_times(POLICIES)
     for time, arrival, _, _ in ILLUSTRATED[:row]:
         times.time_of(at(time), at(arrival))
     time, arrival, expected, watermark = ILLUSTRATED[row]

@@ -196,7 +196,7 @@ def test_joins_without_an_end_are_refused(on: str, message: str) -> None:
 # Reference data
 
 
-def test_expired_registrations(tmp_path: Path) -> None:
+def test_a_table_tells_whose_registration_has_expired(tmp_path: Path) -> None:
     (tmp_path / "registration.csv").write_text("LicensePlate,RegistrationId,Expired\na,7,1\nb,8,0\n")
     text = """
         SELECT I1.Plate AS plate, R.RegistrationId AS id

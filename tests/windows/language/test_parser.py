@@ -230,7 +230,7 @@ def test_windows(text: str, window: Window) -> None:
     assert select(f"SELECT k FROM i GROUP BY {text}, k").keys == select(over(text)).keys
 
 
-def test_several_windows() -> None:
+def test_a_query_may_have_several_windows() -> None:
     tumbling = Hopping(MINUTE, MINUTE, 0, AT)
 
     assert select(over("Windows(Tumbling(minute, 1), System.Timestamp())")).windows == (
@@ -292,7 +292,7 @@ def test_a_column_s_name(item: str, name: str) -> None:
     assert select(f"SELECT {item} FROM i").items[0].name == name
 
 
-def test_stars() -> None:
+def test_a_star_may_be_of_a_source_or_a_product() -> None:
     items = select("SELECT *, i.*, i.[a b].*, a * b AS c FROM i").items
 
     assert [item.expression for item in items] == [
@@ -323,7 +323,7 @@ def test_a_source(text: str) -> None:
     assert source.partition_by == Column(("PartitionId",), AT)
 
 
-def test_joins() -> None:
+def test_each_join_has_a_kind_a_source_and_a_condition() -> None:
     joins = select(
         "SELECT i.a FROM i TIMESTAMP BY t JOIN j TIMESTAMP BY t ON i.k = j.k INNER JOIN r ON r.k = i.k"
         " LEFT JOIN l x ON l.k = 1 AND a LEFT OUTER JOIN m ON 1 = 1 WHERE m.a IS NULL"

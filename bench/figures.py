@@ -1,0 +1,118 @@
+"""Figures of the guide: a bench writes them into a file, and pages show them with a link to the place in that file.
+
+    [0.46](cost.json#/steps/05_errors/get/share)
+
+After the # is a JSON Pointer (RFC 6901). The link's text is the value, rounded to as many decimals as are written;
+with `%` it is a hundred times the value. What stands around the number is the page's own: `[17 µs](...)`.
+
+    write(Path("docs/tour/cost.json"), {"steps": ...})    the file, with the commit and the machine that it is of
+    python -m bench.figures                               after that: puts the new values into the pages
+
+A page whose text is not the file's is refused by `make docs`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import click
+
+ROOT = Path(__file__).resolve().parents[1]
+
+#: What a file says of itself, beside its figures.
+ORIGIN = ("commit", "python", "cores", "architecture")
+
+_NUMBER = re.compile(r"-?\d[\d,]*(?:\.(?P<decimals>\d+))?(?P<percent> ?%)?")
+_LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<file>[\w./-]+\.json)#(?P<pointer>/[^)\s]*)\)")
+
+
+def write(path: Path, figures: dict[str, Any]) -> None:
+    """Write figures, JSON objects as deep as need be, into a file that says first where they are from."""
+    path.write_text(json.dumps(_origin() | figures, indent=1, ensure_ascii=False) + "\n")
+
+
+def _origin() -> dict[str, str | int]:
+    return {
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "cores": os.cpu_count() or 1,
+        "architecture": platform.machine(),
+    }
+
+
+def _commit() -> str:
+    """Return the commit that is checked out, with `-dirty` if code differs from it."""
+    commit = subprocess.run(["git", "log", "-1", "--format=%h"], cwd=ROOT, capture_output=True, text=True, check=True)
+    code = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "*.py", "*.lua"], cwd=ROOT)
+    return commit.stdout.strip() + ("-dirty" if code.returncode else "")
+
+
+def origin(path: Path) -> str:
+    """Say where the figures of a file are from. Raises `KeyError` if the file does not say it."""
+    commit, python, cores, architecture = (json.loads(path.read_text())[key] for key in ORIGIN)
+    return f"commit {commit}, Python {python}, {cores} {'core' if cores == 1 else 'cores'}, {architecture}"
+
+
+def read(path: Path, pointer: str) -> Any:
+    """Return the value at a JSON Pointer, percent-encoded as in a link. Raises `LookupError` if there is none."""
+    value = json.loads(path.read_text())
+    for part in pointer.split("/")[1:]:
+        key = unquote(part).replace("~1", "/").replace("~0", "~")
+        try:
+            value = value[int(key) if isinstance(value, list) else key]
+        except (LookupError, TypeError, ValueError):
+            raise LookupError(f"{path.name} has nothing at {pointer}") from None
+    return value
+
+
+def shown(text: str, value: Any) -> str:
+    """Return a link's text with a value in it, in the form that the text has. Raises `ValueError` without a number."""
+    if isinstance(value, str):
+        return value
+    form = _NUMBER.search(text)
+    if form is None or isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{text!r} has no number, or {value!r} is none")
+    decimals, percent = len(form["decimals"] or ""), form["percent"] or ""
+    grouping = "," if abs(value) >= 10_000 or "," in form[0] else ""
+    number = f"{value * (100 if percent else 1):{grouping}.{decimals}f}"
+    return text[: form.start()] + number + percent + text[form.end() :]
+
+
+def filled_in(page: Path) -> str:
+    """Return a page's text with the values that its files have now. Raises `LookupError` or `ValueError`."""
+    text = page.read_text()
+
+    def link(found: re.Match[str]) -> str:
+        path = page.parent / found["file"]
+        return found[0].replace(found["text"], shown(found["text"], read(path, found["pointer"])), 1)
+
+    return _LINK.sub(link, text)
+
+
+def _pages() -> Iterator[Path]:
+    yield from sorted((ROOT / "docs").rglob("*.md"))
+
+
+@click.command()
+def main() -> None:
+    """Put the values of the files into the pages that show them."""
+    for page in _pages():
+        try:
+            new = filled_in(page)
+        except (LookupError, OSError, ValueError) as exc:
+            raise click.ClickException(f"{page.relative_to(ROOT)}: {exc}") from exc
+        if new != page.read_text():
+            page.write_text(new)
+            click.echo(page.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
