@@ -18,9 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypedDict
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
-from .pictures import FOLDER, TESTS, drawing
+from bench.drawing import rect, svg, text
+
+from .pictures import FOLDER, TESTS
 
 JSON, SVG = FOLDER / "times.json", FOLDER / "times.svg"
 LEFT, BAR, ROW, WIDTH = 120, 18, 26, 760
@@ -71,26 +72,24 @@ def part_of(module: str) -> str:
 def picture(times: Times) -> str:
     parts = times["parts"]
     height = 52 + ROW * len(parts)
-    text = f"commit {times['commit']}, Python {times['python']}, {times['machine']}"
-    return drawing(f"How long each part of the suite takes: {text}", text, WIDTH, height, list(_bars(times)))
+    origin = f"commit {times['commit']}, Python {times['python']}, {times['machine']}"
+    title = f"How long each part of the suite takes: {origin}"
+    return svg(title, origin, WIDTH, height, _bars(times), {"part": "strong blue"})
 
 
 def _bars(times: Times) -> Iterator[str]:
     parts = times["parts"]
     tests, whole = (sum(part[key] for part in parts.values()) for key in ("tests", "seconds"))
     heading = f"{tests:,} tests in {minutes(times['clock'])}, and each part's share of the time"
-    yield f'  <text x="16" y="22">{heading}</text>'
-    yield (
-        f'  <text class="small" x="16" y="42">Python {times["python"]}, {escape(times["machine"])}, '
-        f"commit {times['commit']}</text>"
-    )
+    yield text(16, 22, heading)
+    yield text(16, 42, f"Python {times['python']}, {times['machine']}, commit {times['commit']}", "small")
     scale = (WIDTH - LEFT - 130) / max(part["seconds"] for part in parts.values())
     for row, (name, part) in enumerate(parts.items()):
         y, width = 54 + row * ROW, max(1.0, part["seconds"] * scale)
-        yield f'  <text class="code" x="16" y="{y + 14}">{name}</text>'
-        yield f'  <rect class="once" x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}"/>'
+        yield text(16, y + 14, name, "code")
+        yield rect(LEFT, y, width, BAR, "part")
         label = f"{100 * part['seconds'] / whole:.1f} %, {part['tests']:,} tests"
-        yield f'  <text class="small" x="{LEFT + width + 8:.1f}" y="{y + 14}">{label}</text>'
+        yield text(LEFT + width + 8, y + 14, label, "small")
 
 
 def minutes(seconds: float) -> str:
