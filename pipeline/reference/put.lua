@@ -1,5 +1,5 @@
--- Add a version to a table. The time is taken here: between a time that was read before and this call, a reader could
--- have read the table, and hold for known what it has in LEAD_MS from then on.
+-- Add a version to a table. The time is taken here: between one that was read before and this call, a reader could read
+-- the table, and then hold for known all versions of times up to LEAD_MS later.
 --
 -- KEYS[1]  the tables; KEYS[2] the rows of the new version; from KEYS[3] on, those of each version that the table has
 -- ARGV[1]  the table's name
@@ -9,10 +9,11 @@
 -- ARGV[5]  how many ms from now that is; ARGV[6] the most versions
 -- ARGV[7]  the new table as JSON, up to its versions; ARGV[8] the new version, up to the value of `valid_from`; ARGV[9]
 --          what comes after that of `put`
--- ARGV[10] and on, 2 for each version that the table has, in the order of their times: `valid_from`, '' for none; its JSON
+-- ARGV[10] and on, 2 for each version that the table has, in the order of their times: `valid_from`, '' for none;
+--          and its JSON
 --
--- Returns {'put', the new table}; or, with nothing changed, {'other'} if the table is not as it was read, {'late'} if the
--- time is over or too near, {'full'} if there would be more versions than the most that hold now or later.
+-- Returns {'put', the new table}; or, with nothing changed, {'other'} if the table is not as it was read; {'late'} if
+-- the time is over or too near; {'full'} if more versions than the most would hold now or later.
 
 local name, was, lead, most = ARGV[1], ARGV[2], tonumber(ARGV[5]), tonumber(ARGV[6])
 if (redis.call('HGET', KEYS[1], name) or '') ~= was then return {'other'} end
