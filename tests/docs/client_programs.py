@@ -82,6 +82,10 @@ PYTHON = Language(
     {"known.py": "import sys; from send import token; print(token(*sys.argv[1:]))"},
 )
 
+#: A JVM prints its own warnings among what its program prints, such as that the file of its figures in /tmp is locked by
+#: another one. So it keeps no such file, and warns on stderr.
+_JAVA = ["java", "-XX:-UsePerfData", "-Xlog:all=warning:stderr", "-Xlog:all=off:stdout", "-cp", "."]
+
 LANGUAGES = [
     PYTHON,
     Language(
@@ -133,8 +137,8 @@ func TestMain(m *testing.M) {
         "Java",
         ["java", "javac"],
         ["Send.java"],
-        ["java", "-cp", ".", "Send"],
-        ["java", "-cp", ".", "Known"],
+        [*_JAVA, "Send"],
+        [*_JAVA, "Known"],
         {
             "Known.java": "class Known { public static void main(String[] a) throws Exception { "
             "System.out.println(Send.token(a[0], a[1], a[2], Long.parseLong(a[3]))); } }"
