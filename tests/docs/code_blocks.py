@@ -131,6 +131,7 @@ _TEN = "tests/tour/test_10_gunicorn.py"
 _FORK = "test_a_connection_that_crosses_a_fork_gives_each_the_other_s_answer"
 _SAS = "tests/tour/test_sas.py"
 _SUMS = "tests/tour/test_sums.py"
+_EVENT = "tests/tour/test_event.py"
 _VARIABLES = "tests/docs/test_code_blocks.py::test_variables_that_a_page_sets_are_set"
 
 RUN_BY = [
@@ -159,6 +160,11 @@ RUN_BY = [
     Row("docs/deploy.md", "nginx", f"{_DEPLOY}::test_nginx_takes_the_lines_for_a_balancer"),
     Row("docs/deploy.md", "sh", f"{_DEPLOY}::test_the_secrets_of_the_containers_are_made", "podman"),
     Row("docs/deploy.md", "sh", f"{_GUIDE}::test_the_lines_of_the_page_put_it_where_nginx_looks", "/opt/wz/.site"),
+    Row("docs/event/index.md", "console", f"{_EVENT}::test_the_steps_print_what_the_page_says"),
+    Row("docs/event/index.md", "python", f"{_EVENT}::test_exercise_1_averages_as_the_engine_does", "def partial"),
+    Row(
+        "docs/event/index.md", "python", f"{_EVENT}::test_exercise_2_a_silent_partition_holds_nothing_back", "def idle"
+    ),
     Row("docs/from-flask.md", "python", "tests/examples/test_from_flask.py::test_a_block_runs"),
     Row("docs/from-flask.md", "diff", f"{_MOVED}::test_sqlite_web_answers_as_on_flask", "sqlite_web/"),
     Row("docs/from-flask.md", "diff", f"{_MOVED}::test_rq_dashboard_answers_as_on_flask", "rq_dashboard/"),

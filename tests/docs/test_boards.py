@@ -8,6 +8,7 @@ import shlex
 import subprocess
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -16,9 +17,11 @@ import pytest
 import redis as redis_py
 from click.testing import CliRunner
 
+from bench.pictures import boards as pictures
+from bench.pictures.boards import REWARD, SCORES, WANTED
 from handlers import create_app
 from pipeline.boards import Board, Boards, BulkChange, Order
-from pipeline.boards.tree import Unpacked
+from pipeline.boards.tree import HEAD_SIZE
 from pipeline.settings import Settings
 from wz.cli import main
 
@@ -28,9 +31,6 @@ from ..stack import ROOT, token
 REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs" / "boards.md"
 TEXT = PAGE.read_text()
-
-#: The scores of the drawings. The first member of all is ann, with 7.
-SCORES = [7] * 5000 + [0x3000 + n * 4096 // 3000 for n in range(3000)] + [0x6100 + n * 8 for n in range(30)]
 
 Run = Callable[[list[str]], str]
 
@@ -134,32 +134,43 @@ def drawn(redis: redis_py.Redis) -> Board:
     return board
 
 
-def texts(drawing: str) -> str:
-    svg = (PAGE.parent / "boards" / f"{drawing}.svg").read_text()
-    return " ".join(re.findall(r">([^<>]+)</t", svg))
+def test_the_drawings_are_of_the_tree_that_the_scripts_make(drawn: Board, redis: redis_py.Redis) -> None:
+    packed = redis.get(drawn.shards[0].keys[1])
 
-
-def test_the_drawings_have_the_counts_and_sums_of_the_board(drawn: Board) -> None:
-    cells = " ".join(texts("cells").split())
-    assert f"count {len(SCORES):,} sum {drawn.summary().sum:,}" in cells
-    for scores in (SCORES[:5000], SCORES[5000:8000], SCORES[8000:]):
-        assert f"{len(scores):,} sum {sum(scores):,}" in cells
-    assert f"= {drawn.sum(6799, Order.ASC).sum:,}" in texts("walk")
-
-
-def test_the_drawings_have_the_bytes_that_an_update_writes(drawn: Board, redis: redis_py.Redis) -> None:
-    tree = drawn.shards[0].keys[1]
-    packed = redis.get(tree)
     assert isinstance(packed, bytes)
-    assert f"a string of {len(packed):,} bytes" in texts("bytes")
-    leaf = Unpacked(packed).roots[1].children[14]
-    assert f"{leaf.count} {leaf.totals.sum:,}" in " ".join(texts("cells").replace("scores", "").split())
-    assert {f"{leaf.totals.sum:,}", f"{leaf.totals.squares:,}"} <= set(texts("bytes").split())
+    assert packed[HEAD_SIZE:] == pictures.packed()[HEAD_SIZE:]
+    assert drawn.summary().sum == pictures.root().totals.sum
 
-    added = drawn.add("ann", Decimal(25_065), "e-17")
 
-    assert added.score == 0x61F0
-    written = {at for at, (old, new) in enumerate(zip(packed, redis.get(tree) or b"", strict=True)) if old != new}
-    assert max(written) < len(packed)
-    assert len(written) < 164 + 50 + 50 + 8 + 1  # as drawn; most of these bytes stay as they were
+def test_the_drawing_of_the_walk_has_the_sum_and_the_reads_of_the_script(drawn: Board, redis: redis_py.Redis) -> None:
+    *_, last, reads = re.findall(r">([^<>]+)</text>", pictures.walk())
+    with monitored(redis) as commands:
+        found = drawn.sum(WANTED - 1, Order.ASC).sum
+
+    assert last.endswith(f" = {found:,}")
+    assert reads.startswith("Five reads: ")
+    assert [command.split()[0] for command in commands].count("GETRANGE") == 5
+
+
+def test_the_drawing_of_an_update_has_the_bytes_that_the_script_writes(drawn: Board, redis: redis_py.Redis) -> None:
+    tree = drawn.shards[0].keys[1]
+    with monitored(redis) as commands:
+        assert drawn.add("ann", Decimal(REWARD), "e-17").score == SCORES[0] + REWARD
+
+    writes = [command.split(" ", 3) for command in commands if command.startswith(f"SETRANGE {tree} ")]
+    sizes = [len(written.encode().decode("unicode_escape")) for *_, written in writes]
+    assert sorted(sizes) == sorted(pictures.writes().values())
     drawn.check()
+
+
+@contextmanager
+def monitored(redis: redis_py.Redis) -> Iterator[list[str]]:
+    """Give the commands that Redis is sent, and those of scripts, in the block."""
+    commands: list[str] = []
+    with redis.monitor() as monitor:  # type: ignore[no-untyped-call]
+        yield commands
+        redis.echo("all")
+        for command in monitor.listen():
+            if command["command"] == "ECHO all":
+                return
+            commands.append(command["command"])
