@@ -51,10 +51,16 @@ def addresses(guide: Built) -> list[str]:
     return [*sorted(name for name in found if not name.startswith("code")), *CODE]
 
 
+#: So wide that furo shows the list of pages beside a page, and hardly.
+BESIDE = 1024
+
+
 def faults(page: Page) -> list[str]:
     """Return what is wrong with the page that is open."""
-    page.set_viewport_size({"width": NARROW, "height": HEIGHT})
-    found = [f"in a narrow window: {one}" for one in page.evaluate(TOO_WIDE)]
+    found = []
+    for width in (BESIDE, NARROW):
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        found += [f"in a window of {width}: {one}" for one in page.evaluate(TOO_WIDE)]
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     page.emulate_media(color_scheme="dark")
     found += [f"dark: {one}" for one in page.evaluate(CONTRAST)]
