@@ -19,7 +19,6 @@ extensions = [
     "_ext.step",
     "_ext.figures",
     "_ext.built_pages",
-    "_ext.pages_to_come",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_ext", "_static", "_templates", "tour/environs/*.md"]  # the last are parts of pages
