@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help up docs test check format crash soak bench lock clean clients
+.PHONY: help up docs pictures test check format crash soak bench lock clean clients
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -18,6 +18,9 @@ up: .venv/stack  ## Run everything on http://127.0.0.1:8080; other options: make
 # Always anew (-E, seconds): a second build would read only what has changed, and so forget the warnings of the first.
 docs: .venv/docs  ## Build the guide into .site, to be opened at .site/index.html; a warning is an error
 	@$(BIN)/sphinx-build -q -E -W --keep-going -b dirhtml docs .site
+
+pictures: .venv/dev  ## Draw the guide's pictures anew, from code and stored figures (not those of the console)
+	@$(BIN)/python -m bench.pictures
 
 # The suite starts a hundred Pythons or more: without bytecode, each would compile all anew.
 test: .venv/dev  ## Run the whole suite; a part of it: make test ARGS=tests/wz (tests/README.md lists the parts)

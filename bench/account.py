@@ -1,14 +1,19 @@
 """Where a request's processor time goes, as a picture: a bar for each contender, in parts.
 
 Its numbers are hundredths of what the first contender takes for that endpoint, since microseconds are those of one
-machine on one day.
+machine on one day. So what is stored, and drawn again by `python -m bench.pictures`, are these hundredths.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
+from . import figures
 from .drawing import legend, rect, svg, text
+
+DOCS = Path(__file__).parents[1] / "docs"
+FILE, PICTURE = DOCS / "figures" / "service.json", DOCS / "deploy" / "account.svg"
 
 PARTS = ("nginx", "gunicorn", "app", "redis-py", "Redis")
 
@@ -19,6 +24,23 @@ BAR, STEP, GROUP = 22, 28, 46  # height of a bar, from one to the next, and what
 NARROW = 22  # px of a part that is too narrow for its number
 
 Bars = Mapping[str, Mapping[str, Sequence[float]]]
+
+
+def write(bars: Bars) -> None:
+    """Store what a run measured, and draw it."""
+    figures.write(FILE, {"processor time": shares(bars)})
+    PICTURE.write_text(stored())
+
+
+def stored() -> str:
+    """Return the picture of the run that is stored."""
+    endpoints = figures.stored(FILE)["processor time"]
+    return drawing(
+        {
+            title: {name: [parts[part] for part in PARTS] for name, parts in contenders.items()}
+            for title, contenders in endpoints.items()
+        }
+    )
 
 
 def shares(bars: Bars) -> dict[str, dict[str, dict[str, float]]]:

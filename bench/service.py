@@ -3,7 +3,7 @@
     python -m bench.service                 the tables, with the goals and whether they are reached
     python -m bench.service --json          the same as JSON
     python -m bench.service --quick         fewer and shorter rounds
-    python -m bench.service --svg FILE      also draws the account, as docs/deploy/account.svg
+    python -m bench.service --write         also stores the account: docs/figures/service.json, and the picture of it
 
 Flask runs twice (bench/deployments.py): with deploy/'s own nginx and gunicorn, and as most people deploy it. Its app
 (bench/service_peer.py) checks what the service checks, and does less, as the report says. Before anything is timed, the
@@ -292,15 +292,15 @@ def document(found: list[Endpoint], notes: list[str]) -> dict[str, Any]:
 @click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--quick", is_flag=True, help="Fewer and shorter rounds.")
-@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Draw the account into this file.")
-def main(as_json: bool, quick: bool, svg: Path | None) -> None:
+@click.option("--write", is_flag=True, help="Store the account for the guide, and draw it.")
+def main(as_json: bool, quick: bool, write: bool) -> None:
     with own_stdout(), TemporaryDirectory(prefix="bench-") as name:
         where = disk(Path(name))
         found = run(Path(name), *((3, 0.5) if quick else (15, 1.0)))
         notes = [f"{os.cpu_count()} cores, which the load shares; appendfsync always, for all, on {where}", LACKS]
-        if svg is not None:
+        if write:
             bars = {one.title: {name: figures.parts for name, figures in one.measured.items()} for one in found}
-            svg.write_text(account.drawing(bars))
+            account.write(bars)
         print(json.dumps(document(found, notes), indent=2) if as_json else "\n".join([*notes, "", *map(table, found)]))
 
 

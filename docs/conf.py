@@ -19,7 +19,6 @@ extensions = [
     "_ext.step",
     "_ext.figures",
     "_ext.built_pages",
-    "_ext.pages_to_come",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_ext", "_static", "_templates", "tour/environs/*.md"]  # the last are parts of pages
@@ -37,7 +36,12 @@ myst_enable_extensions = ["attrs_block", "colon_fence"]
 myst_url_schemes = ["http", "https", "mailto", "code"]  # code: is made by _ext/code_links.py
 
 html_theme = "furo"
-html_theme_options = {"source_edit_link": "", "source_view_link": "", "footer_icons": []}
+html_theme_options = {
+    "source_edit_link": "",
+    "source_view_link": "",
+    "footer_icons": [],
+    "dark_css_variables": {"color-highlight-on-target": "#3d3a14"},
+}
 html_static_path = ["_static"]
 html_css_files = ["guide.css"]
 html_js_files = ["from-folder.js"]

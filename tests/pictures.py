@@ -10,26 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
-from xml.sax.saxutils import escape
+
+from bench.drawing import line, rect, svg, text
 
 from .conftest import LAYERS
 
 TESTS = Path(__file__).parent
 FOLDER = TESTS.parent / "docs" / "suite"
 
-STYLE = """\
-    text { font: 14px system-ui, sans-serif; fill: #1f2328 }
-    .code { font-family: ui-monospace, monospace; font-size: 13px }
-    .small { font-size: 12px; fill: #59636e }
-    .middle { text-anchor: middle }
-    .once { fill: #dbeafe; stroke: #4b6b93 } .each { fill: #fdf0c8; stroke: #8a6d1f }
-    .line { fill: none; stroke: #6e7781; stroke-width: 1.3 } .dashed { stroke-dasharray: 4 4 }
-    .tip { fill: #6e7781 }
-    @media (prefers-color-scheme: dark) {
-      text { fill: #f0f6fc } .small { fill: #b1bac4 }
-      .once { fill: #1d324f; stroke: #7ea6d8 } .each { fill: #42360f; stroke: #d0b25a }
-      .line { stroke: #9ea7b3 } .tip { fill: #9ea7b3 }
-    }"""
+KINDS = {"once": "blue", "each": "yellow"}
 
 #: What a request passes on each layer, and how it gets from one to the next.
 PASSES: dict[str, Sequence[str]] = {
@@ -62,16 +51,17 @@ def layers() -> str:
     lines: list[str] = []
     for row, (layer, passed) in enumerate(PASSES.items()):
         y = 16 + row * ROW
-        lines.append(f'  <text class="code" x="16" y="{y + 22}">{layer}</text>')
+        lines.append(text(16, y + 22, layer, "code"))
         for here, way, there in zip(passed[::2], passed[1::2], passed[2::2], strict=False):
             begin, end = COLUMNS[here] + BOX, COLUMNS[there]
             lines += arrow(begin, y + HIGH / 2, end, y + HIGH / 2)
-            lines.append(f'  <text class="small middle" x="{(begin + end) / 2}" y="{y + 11}">{way}</text>')
+            lines.append(text((begin + end) / 2, y + 11, way, "small middle"))
         for part in passed[::2]:
             kind = "each" if part == "Client" else "once"
             lines += box(COLUMNS[part], y, BOX, part, kind)
     title = "The five layers over which the tests of endpoints run"
-    return drawing(title, " ".join(f"{name}: {what}." for name, what in LAYERS.items()), 768, 8 + ROW * 5, lines)
+    description = " ".join(f"{name}: {what}." for name, what in LAYERS.items())
+    return svg(title, description, 768, 8 + ROW * 5, lines, KINDS)
 
 
 def fixtures() -> str:
@@ -92,15 +82,15 @@ def fixtures() -> str:
         lines += box(x, y, WIDE, name, "once" if found[name].is_once else "each")
     legend = [
         *box(16, 8, 18, "", "once", 18),
-        '  <text class="small" x="42" y="22">made once</text>',
+        text(42, 22, "made once", "small"),
         *box(130, 8, 18, "", "each", 18),
-        '  <text class="small" x="156" y="22">made for each test</text>',
+        text(156, 22, "made for each test", "small"),
         *arrow(290, 17, 330, 17, dashed=True),
-        '  <text class="small" x="338" y="22">the one that the layer names</text>',
+        text(338, 22, "the one that the layer names", "small"),
     ]
     width = 32 + max(x for x, _ in places.values()) + WIDE - 16
     height = 44 + len(ROWS) * STEP
-    return drawing("The fixtures that make a client", " ".join(sorted(drawn)), width, height, [*legend, *lines])
+    return svg("The fixtures that make a client", " ".join(sorted(drawn)), width, height, [*legend, *lines], KINDS)
 
 
 def fixtures_of_conftests() -> dict[str, Fixture]:
@@ -131,33 +121,22 @@ def link(here: tuple[int, int], there: tuple[int, int], dashed: bool) -> Iterato
     """Draw a line that stays in its row up to the last gap."""
     x, y, gap = here[0] + WIDE, here[1] + HIGH / 2, there[0] - GAP
     if gap > x:
-        dash = " dashed" if dashed else ""
-        yield f'  <path class="line{dash}" d="M{x} {y}H{gap}"/>'
+        yield line((x, y), (gap, y), kind="line dashed" if dashed else "line")
     yield from arrow(gap, y, there[0], there[1] + HIGH / 2, dashed)
 
 
-def box(x: float, y: float, width: int, text: str, kind: str, height: int = HIGH) -> Iterator[str]:
-    yield f'  <rect class="{kind}" x="{x}" y="{y}" width="{width}" height="{height}" rx="5"/>'
-    if text:
-        yield f'  <text class="code middle" x="{x + width / 2}" y="{y + 22}">{escape(text)}</text>'
+def box(x: float, y: float, width: int, name: str, kind: str, height: int = HIGH) -> Iterator[str]:
+    yield rect(x, y, width, height, kind, 5)
+    if name:
+        yield text(x + width / 2, y + 22, name, "code middle")
 
 
 def arrow(x: float, y: float, to_x: float, to_y: float, dashed: bool = False) -> Iterator[str]:
+    """Draw an arrow that begins and ends level, whatever is between."""
     middle = (x + to_x) / 2
     dash = " dashed" if dashed else ""
-    yield f'  <path class="line{dash}" d="M{x} {y}C{middle} {y} {middle} {to_y} {to_x - 7} {to_y}"/>'
-    yield f'  <path class="tip" d="M{to_x - 8} {to_y - 4}L{to_x - 1} {to_y}L{to_x - 8} {to_y + 4}z"/>'
-
-
-def drawing(title: str, text: str, width: int, height: int, lines: Sequence[str]) -> str:
-    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-    head = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
-        f"  <title>{escape(title)}</title>",
-        f"  <desc>{escape(text)}</desc>",
-        f"  <style>\n{STYLE}\n  </style>",
-    ]
-    return "\n".join([*head, *lines, "</svg>", ""])
+    yield f'<path class="line{dash}" d="M{x} {y}C{middle} {y} {middle} {to_y} {to_x - 7} {to_y}"/>'
+    yield f'<path class="tip" d="M{to_x - 8} {to_y - 4}L{to_x - 1} {to_y}L{to_x - 8} {to_y + 4}z"/>'
 
 
 #: The pictures, by the names of their files.

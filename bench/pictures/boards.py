@@ -265,7 +265,7 @@ def update() -> str:
     lines += [line((178, 120), (80, 168)), line((178, 120), (181, 168)), line((178, 120), (308, 168))]
     lines += _node(70, 64, 230, "into", f"root: {len(SCORES):,}", f"{root().totals.sum:,} + {REWARD:,}")
     lines += _node(24, 168, 112, "off", "child 0", f"{old.count:,} - 1", f"{old.totals.sum:,} - {before}")
-    lines += [*_node(144, 168, 74, "other", "12 to 15"), rect(144, 194, 74, 50, "other")]
+    lines += _node(144, 168, 74, "other", "12 to 15")
     lines += [text(154, 211, "not", "small"), text(154, 229, "touched", "small")]
     counts = f"{new.count} + 1", f"{new.totals.sum:,} + {after:,}"
     lines += _node(226, 168, 164, "passed", f"child {leaf.child}", *counts)
@@ -303,10 +303,11 @@ def update() -> str:
 
 def writes() -> dict[str, int]:
     """Return what an update writes into the tree, and how many bytes of it."""
+    counts_and_sums = sum(tree._NODE[:7])  # of a node: what is below it stays
     return {
         "header, roots": tree.HEADER_SIZE,
-        "child 0": tree.NODE_SIZE,
-        f"child {leaves()[-1].child}": tree.NODE_SIZE,
+        "child 0": counts_and_sums,
+        f"child {leaves()[-1].child}": counts_and_sums,
         "its run's count and sum": sum(tree._RUN[1:]),
         "the score": (leaves()[-1].run_bits + 7) // 8,
     }

@@ -75,8 +75,8 @@ def processes() -> str:
     lines += [*box(130, 20, 120, 60, "box", "nginx", "wz-nginx.service"), *arrow(250, 50, 370, 50)]
     lines += [text(310, 42, "gunicorn.sock", "small middle"), text(310, 66, "wz-web.socket", "small middle")]
     lines += [*box(370, 20, 140, 60, "box", "gunicorn", "wz-web.service"), *arrow(510, 50, 640, 50)]
-    lines += [*box(640, 20, 140, 170, "box", "Redis", "append-only file"), *arrow(510, 160, 640, 160)]
-    lines += [*box(370, 130, 140, 60, "box", "workers", "wz-worker@1.service ..."), *arrow(370, 160, 262, 160)]
+    lines += [*box(640, 20, 140, 170, "box", "Redis", "append-only file"), *arrow(520, 160, 640, 160)]
+    lines += [*box(360, 130, 160, 60, "box", "workers", "wz-worker@1.service ..."), *arrow(360, 160, 262, 160)]
     lines += [
         text(180, 157, "an Event Hub, webhooks,", "small middle"),
         text(180, 174, "files in /var/lib/wz", "small middle"),

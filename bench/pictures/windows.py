@@ -27,7 +27,7 @@ GROUPINGS = {
     "snapshot": ("System.Timestamp()", 0),
 }
 #: When its events come. The first is not at 0, so that a window begins before it.
-SECONDS = (1, 4, 5, 5, 8, 12, 19)
+INSTANTS = (1, 4, 5, 5, 8, 12, 19)
 
 
 def example() -> str:
@@ -82,7 +82,7 @@ def _window_of_example(x: float, top: float, end: str, cells: list[tuple[Any, ..
 def counts(grouping: str) -> list[tuple[float, int, float]]:
     """Return the rows of COUNT(*) over the events: the time of each, its count, and its first event."""
     query = f"SELECT COUNT(*) AS n, MIN(second) AS first INTO Counts FROM Input GROUP BY {grouping}"
-    events = [(float(second), {"second": second}) for second in SECONDS]
+    events = [(float(second), {"second": second}) for second in INSTANTS]
     return [(end, row["n"], row["first"]) for end, row in run(query, events, base="2024-05-01T00:00:00Z")["Counts"]]
 
 
@@ -92,7 +92,7 @@ def kinds() -> str:
     for second in range(0, 26, 5):
         lines += [line((_second(second), 44), (_second(second), 446), kind="grid")]
         lines += [text(_second(second), 38, str(second), "small middle")]
-    for second, several in Counter(SECONDS).items():
+    for second, several in Counter(INSTANTS).items():
         lines += [circle(_second(second), 66 - 13 * number, 5.5, "new") for number in range(several)]
     top = 100
     for kind, (grouping, rows) in GROUPINGS.items():
@@ -105,7 +105,7 @@ def kinds() -> str:
         top += 20 + 30 * rows if rows else 62
     ends = "A window is (start, end]: an event exactly at the end is in it, one at the start is not."
     lines.append(text(24, 466, f"{ends} A bold line is the time of a row.", "small"))
-    seconds = ", ".join(map(str, SECONDS))
+    seconds = ", ".join(map(str, INSTANTS))
     description = (
         f"Seven events at seconds {seconds}, and what COUNT(*) gives in tumbling windows of 5 seconds, hopping "
         "windows of 10 seconds every 5, sliding windows of 5, sessions with a timeout of 3, and snapshots. Each "

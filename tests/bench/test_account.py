@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench.account import PARTS, drawing
+from bench.account import PARTS, drawing, shares
 
 BARS = {
     "GET of <one>": {"wz": [1, 4, 2, 1, 2], "Flask": [1, 4, 4, 2, 1]},
@@ -33,3 +33,11 @@ def test_bars_are_as_long_as_their_costs_and_the_first_of_each_endpoint_is_100()
 
 def values(title: str) -> list[list[int]]:
     return list(BARS[title].values())
+
+
+def test_what_is_stored_are_hundredths_and_draws_the_same_picture() -> None:
+    stored = shares(BARS)
+
+    assert stored["POST"]["Flask"] == {"nginx": 10, "gunicorn": 60, "app": 80, "redis-py": 30, "Redis": 20}
+    again = {title: {name: [*parts.values()] for name, parts in bars.items()} for title, bars in stored.items()}
+    assert drawing(again) == drawing(BARS)

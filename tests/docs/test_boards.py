@@ -7,52 +7,31 @@ import re
 import shlex
 import subprocess
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import redis as redis_py
 from click.testing import CliRunner
 
+from bench.pictures import boards as pictures
+from bench.pictures.boards import REWARD, SCORES, WANTED
 from handlers import create_app
 from pipeline.boards import Board, Boards, BulkChange, Order
-from pipeline.boards.tree import Unpacked
+from pipeline.boards.tree import HEAD_SIZE
 from pipeline.settings import Settings
 from wz.cli import main
 
 from ..client import validated
 from ..stack import ROOT, token
+from .commands_of_pages import Run, mistakes
+from .markdown import Block, blocks
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs" / "boards.md"
 TEXT = PAGE.read_text()
-
-#: The scores of the drawings. The first member of all is ann, with 7.
-SCORES = [7] * 5000 + [0x3000 + n * 4096 // 3000 for n in range(3000)] + [0x6100 + n * 8 for n in range(30)]
-
-Run = Callable[[list[str]], str]
-
-
-class Command(NamedTuple):
-    """A line of the page after "$ ", with those after "> ", and what the page says it prints."""
-
-    line: int
-    words: list[str]
-    answer: str
-
-
-def blocks(language: str, text: str = TEXT) -> Iterator[tuple[int, str]]:
-    for match in re.finditer(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
-        yield text.count("\n", 0, match.start(1)) + 1, match[1]
-
-
-def commands(text: str) -> Iterator[Command]:
-    for first, block in blocks("console", text):
-        for match in re.finditer(r"^\$ (.*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
-            words = shlex.split(re.sub("^> ", "", match[1], flags=re.MULTILINE), comments=True)
-            yield Command(first + block.count("\n", 0, match.start()), words, match[2])
 
 
 @pytest.fixture
@@ -91,23 +70,14 @@ def tools(redis: redis_py.Redis, settings: Settings) -> dict[str, Run]:
 
 
 def test_the_commands_print_what_the_page_says(tools: dict[str, Run]) -> None:
-    same = doctest.OutputChecker().check_output
-    wrong, used = [], set()
-    for line, (tool, *words), wanted in commands(TEXT):
-        used.add(tool)
-        found = tools[tool](words).rstrip("\n")
-        if not same(wanted, found and found + "\n", doctest.ELLIPSIS | (tool == "wz" and doctest.NORMALIZE_WHITESPACE)):
-            wrong.append(f"line {line}: {found}")
-
-    assert wrong == []
-    assert used == {"curl", "redis-cli", "wz"}
+    assert mistakes(PAGE, tools) == []
 
 
 def test_the_function_of_bash_sends_a_token_unless_there_is_one() -> None:
-    [(_, function)] = blocks("bash")
+    (block,) = blocks(PAGE, "bash")
 
     def sent(command: str) -> list[str]:
-        script = f'{function}\nauth="Authorization: mine"\ncommand() {{ printf "%s\\n" "$@"; }}\n{command}'
+        script = f'{block.source}\nauth="Authorization: mine"\ncommand() {{ printf "%s\\n" "$@"; }}\n{command}'
         return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
 
     boards = "http://127.0.0.1:8080/boards"
@@ -116,9 +86,9 @@ def test_the_function_of_bash_sends_a_token_unless_there_is_one() -> None:
     assert sent(f"curl .../points {shlex.join(own)}") == ["curl", "-s", f"{boards}/points", *own]
 
 
-@pytest.mark.parametrize("block", [pytest.param(block, id=f"line {line}") for line, block in blocks("pycon")])
-def test_the_python_prints_what_the_page_says(block: str, redis: redis_py.Redis) -> None:
-    test = doctest.DocTestParser().get_doctest(block, {"client": redis}, PAGE.name, None, 0)
+@pytest.mark.parametrize("block", [pytest.param(block, id=f"line {block.line}") for block in blocks(PAGE, "pycon")])
+def test_the_python_prints_what_the_page_says(block: Block, redis: redis_py.Redis) -> None:
+    test = doctest.DocTestParser().get_doctest(block.source, {"client": redis}, PAGE.name, None, 0)
 
     assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test).failed == 0
 
@@ -134,32 +104,43 @@ def drawn(redis: redis_py.Redis) -> Board:
     return board
 
 
-def texts(drawing: str) -> str:
-    svg = (PAGE.parent / "boards" / f"{drawing}.svg").read_text()
-    return " ".join(re.findall(r">([^<>]+)</t", svg))
+def test_the_drawings_are_of_the_tree_that_the_scripts_make(drawn: Board, redis: redis_py.Redis) -> None:
+    packed = redis.get(drawn.shards[0].keys[1])
 
-
-def test_the_drawings_have_the_counts_and_sums_of_the_board(drawn: Board) -> None:
-    cells = " ".join(texts("cells").split())
-    assert f"count {len(SCORES):,} sum {drawn.summary().sum:,}" in cells
-    for scores in (SCORES[:5000], SCORES[5000:8000], SCORES[8000:]):
-        assert f"{len(scores):,} sum {sum(scores):,}" in cells
-    assert f"= {drawn.sum(6799, Order.ASC).sum:,}" in texts("walk")
-
-
-def test_the_drawings_have_the_bytes_that_an_update_writes(drawn: Board, redis: redis_py.Redis) -> None:
-    tree = drawn.shards[0].keys[1]
-    packed = redis.get(tree)
     assert isinstance(packed, bytes)
-    assert f"a string of {len(packed):,} bytes" in texts("bytes")
-    leaf = Unpacked(packed).roots[1].children[14]
-    assert f"{leaf.count} {leaf.totals.sum:,}" in " ".join(texts("cells").replace("scores", "").split())
-    assert {f"{leaf.totals.sum:,}", f"{leaf.totals.squares:,}"} <= set(texts("bytes").split())
+    assert packed[HEAD_SIZE:] == pictures.packed()[HEAD_SIZE:]
+    assert drawn.summary().sum == pictures.root().totals.sum
 
-    added = drawn.add("ann", Decimal(25_065), "e-17")
 
-    assert added.score == 0x61F0
-    written = {at for at, (old, new) in enumerate(zip(packed, redis.get(tree) or b"", strict=True)) if old != new}
-    assert max(written) < len(packed)
-    assert len(written) < 164 + 50 + 50 + 8 + 1  # as drawn; most of these bytes stay as they were
+def test_the_drawing_of_the_walk_has_the_sum_and_the_reads_of_the_script(drawn: Board, redis: redis_py.Redis) -> None:
+    *_, last, reads = re.findall(r">([^<>]+)</text>", pictures.walk())
+    with monitored(redis) as commands:
+        found = drawn.sum(WANTED - 1, Order.ASC).sum
+
+    assert last.endswith(f" = {found:,}")
+    assert reads.startswith("Five reads: ")
+    assert [command.split()[0] for command in commands].count("GETRANGE") == 5
+
+
+def test_the_drawing_of_an_update_has_the_bytes_that_the_script_writes(drawn: Board, redis: redis_py.Redis) -> None:
+    tree = drawn.shards[0].keys[1]
+    with monitored(redis) as commands:
+        assert drawn.add("ann", Decimal(REWARD), "e-17").score == SCORES[0] + REWARD
+
+    writes = [command.split(" ", 3) for command in commands if command.startswith(f"SETRANGE {tree} ")]
+    sizes = [len(written.encode().decode("unicode_escape")) for *_, written in writes]
+    assert sorted(sizes) == sorted(pictures.writes().values())
     drawn.check()
+
+
+@contextmanager
+def monitored(redis: redis_py.Redis) -> Iterator[list[str]]:
+    """Give the commands that Redis is sent, and those of scripts, in the block."""
+    commands: list[str] = []
+    with redis.monitor() as monitor:  # type: ignore[no-untyped-call]
+        yield commands
+        redis.echo("all")
+        for command in monitor.listen():
+            if command["command"] == "ECHO all":
+                return
+            commands.append(command["command"])

@@ -15,6 +15,7 @@ import pytest
 import redis as redis_py
 from click.testing import CliRunner
 
+from bench.pictures.windows import GROUPINGS, INSTANTS
 from handlers import create_app
 from pipeline.asaproj.differences import DIFFERENCES
 from pipeline.javascript.functions import MEMORY, SECONDS
@@ -138,22 +139,13 @@ def test_the_drawing_of_the_example_has_its_rows() -> None:
     assert len(EVENTS) == 8
 
 
-@pytest.mark.parametrize(
-    ("kind", "window"),
-    [
-        ("tumbling", "TumblingWindow(second, 5)"),
-        ("hopping", "HoppingWindow(second, 10, 5)"),
-        ("sliding", "SlidingWindow(second, 5)"),
-        ("session", "SessionWindow(second, 3, 10)"),
-        ("snapshot", "System.Timestamp()"),
-    ],
-)
+@pytest.mark.parametrize(("kind", "window"), [(kind, window) for kind, (window, _) in GROUPINGS.items()])
 def test_the_drawing_of_the_windows_has_what_they_give(kind: str, window: str) -> None:
     drawn = re.findall(rf'data-kind="{kind}" data-end="(\d+)">(\d+)<', (DRAWINGS / "kinds.svg").read_text())
 
     rows = run_query(
         f"SELECT COUNT(*) AS count INTO Counts FROM Input GROUP BY {window}",
-        [(second, {}) for second in (1, 4, 5, 5, 8, 12, 19)],
+        [(second, {}) for second in INSTANTS],
         base="2024-05-01T00:00:00Z",
     )["Counts"]
 

@@ -588,7 +588,7 @@ def _reasons(specs: list[Spec], options: MapOptions) -> Iterator[str]:
 
 
 @settings(
-    max_examples=int(EXAMPLES or 100),
+    max_examples=int(EXAMPLES or 300),
     derandomize=EXAMPLES is None,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
