@@ -4,6 +4,7 @@
     python -m bench.framework --json            the same as JSON
     python -m bench.framework --quick           fewer rounds, no gunicorn
     python -m bench.framework --only session    the rows with this in their names
+    python -m bench.framework --write           also stores the first row for docs/framework.md; then bench.figures
 
 bench/peers.py has the API that each contender offers, and says which packages it uses; bench/site_peers.py has what
 only some offer: sessions, streams, files, templates. Before anything is timed, all answers are compared: status, JSON,
@@ -31,7 +32,7 @@ from typing import Any
 import click
 from werkzeug.test import create_environ
 
-from . import load, peers, site_peers
+from . import figures, load, peers, site_peers
 from .api import MANY
 from .peers import optional
 from .side_by_side import Goal, Round, Row, report, take_turns
@@ -40,6 +41,12 @@ MEMBER = "/boards/go/members/ann"
 BODY = json.dumps({"board": "go", "member": "ann", "value": 12.5, "count": 3, "tags": ["a", "b"]}).encode()
 JSON_BODY = {"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(BODY))}
 CALLS = 100  # in a turn
+
+#: The row that docs/framework.md shows, and the contenders that it shows, in the order of its columns.
+SHOWN = "GET, two path values, JSON"
+COLUMNS = ("raw", "wz", "falcon", "bottle", "werkzeug", "flask")
+FILE = Path(__file__).parents[1] / "docs" / "figures" / "framework.json"
+
 Environ = dict[str, Any]
 
 
@@ -151,7 +158,7 @@ def api_rows(table: Table) -> None:
         table.add(name, calls, *goals, at_most(1.0, "falcon_msgspec"), at_most(1.0, "bottle"), status=status)
 
     first = at_most(0.5, "falcon"), at_most(1.15, "raw"), at_most(0.18, "werkzeug"), at_most(0.1, "flask")
-    add("GET, two path values, JSON", calls(plain, get), *first)
+    add(SHOWN, calls(plain, get), *first)
     second = at_most(0.75, "falcon"), at_most(1.6, "raw"), at_most(0.25, "werkzeug")
     add("... with a hook before and after", calls(hooked, get), *second)
     third = at_most(0.65, "falcon"), at_most(1.3, "raw")
@@ -186,6 +193,12 @@ def site_rows(table: Table) -> None:
         table.add("GET, a template of 20 lines", calls("/page"), at_most(0.8, "flask"))
 
 
+def stored(rows: list[Row]) -> dict[str, Any]:
+    """Return the first row, relative to wz, as the table of docs/framework.md has it."""
+    (row,) = (row for row in rows if row.name == SHOWN)
+    return {"get": {"A JSON GET": [round(row.ratio(name, "wz"), 2) for name in COLUMNS]}}
+
+
 def notes() -> list[str]:
     packages = [name for name in peers.PEERS if "_" not in name and name != "raw"]
     lines = [f"{name} is not installed and left out: pip install {name}" for name in packages if not optional(name)]
@@ -203,7 +216,8 @@ def notes() -> list[str]:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--quick", is_flag=True, help="Fewer rounds, and nothing under gunicorn.")
 @click.option("--only", default="", help="Measure the rows with this in their names.", metavar="TEXT")
-def main(as_json: bool, quick: bool, only: str) -> None:
+@click.option("--write", is_flag=True, help="Store the first row for docs/framework.md.")
+def main(as_json: bool, quick: bool, only: str, write: bool) -> None:
     table = Table(rounds=50 if quick else 250, only=only)
     api_rows(table)
     site_rows(table)
@@ -213,6 +227,8 @@ def main(as_json: bool, quick: bool, only: str) -> None:
         medians = load.under_gunicorn(names, rounds=7, seconds=1.0)
         goals = [Goal("wz", "raw", 0.95)]
         table.rows.append(Row(served, medians, "req/s", higher_is_better=True, goals=goals))
+    if write:
+        figures.write(FILE, stored(table.rows))
     report(table.rows, ["wz", "werkzeug"], notes(), as_json=as_json)
 
 

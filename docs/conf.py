@@ -19,7 +19,6 @@ extensions = [
     "_ext.step",
     "_ext.figures",
     "_ext.built_pages",
-    "_ext.pages_to_come",
     "_ext.search_numbers",
 ]
 templates_path = ["_templates"]

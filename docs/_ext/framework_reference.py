@@ -16,6 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from sphinx.pycode import ModuleAnalyzer
+
 import wz
 
 from .markdown import cell, prose, table
@@ -57,21 +59,12 @@ def _name(name: str) -> str:
 
 
 def _constant(name: str) -> str:
-    """Return what the comment above a variable says; it is a proxy or a type."""
+    """Return what the comment above a variable, #: and the text, says."""
     for file in sorted(PACKAGE.glob("*.py")):
-        lines = file.read_text().splitlines()
-        for number, line in enumerate(lines):
-            if re.match(rf"{name}\b.* = ", line):
-                above = list(_comment_above(lines[:number]))
-                return "\n\n".join(filter(None, [prose(" ".join(above)), f"[The code]({CODE}/{file.name}#{name})."]))
-    raise LookupError(f"wz.{name} is defined in no file of wz")
-
-
-def _comment_above(lines: list[str]) -> Iterator[str]:
-    begin = len(lines)
-    while begin and lines[begin - 1].startswith("#:"):
-        begin -= 1
-    return (line.removeprefix("#:").strip() for line in lines[begin:])
+        said = ModuleAnalyzer.for_file(file, f"wz.{file.stem}").find_attr_docs()
+        if ("", name) in said:
+            return f"{prose(' '.join(said['', name]).strip())}\n\n[The code]({CODE}/{file.name}#{name})."
+    raise LookupError(f"wz.{name} has no comment in a file of wz")
 
 
 def _members(kind: type) -> Iterator[tuple[str, str]]:

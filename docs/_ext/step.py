@@ -5,10 +5,12 @@
     ```
 
 The lines that are gone are below it, folded away. A line that has only moved to the left or to the right is not new.
+With `:new:`, for a page that has many steps, what is not new is left out: `...` stands for it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import ClassVar
@@ -21,16 +23,18 @@ from sphinx.util.docutils import SphinxDirective
 
 class Step(SphinxDirective):
     required_arguments = 1
-    option_spec: ClassVar = {"after": directives.unchanged_required}
+    option_spec: ClassVar = {"after": directives.unchanged_required, "new": directives.flag}
 
     def run(self) -> list[nodes.Node]:
         new = self._lines(self.arguments[0])
         before = self._lines(self.options["after"]) if "after" in self.options else new
         changes = _changes(before, new)
         language = "nginx" if Path(self.arguments[0]).suffix == ".conf" else "python"
-        file = _block(
-            new, language, linenos=True, highlight_args={"hl_lines": [n for _, added in changes for n in added]}
-        )
+        marked = [number for _, added in changes for number in added]
+        if "new" in self.options:
+            file = _block(excerpt(new, marked), language)
+        else:
+            file = _block(new, language, linenos=True, highlight_args={"hl_lines": marked})
         gone = [lines for lines, _ in changes if lines]
         return [file, _folded(gone, language)] if gone else [file]
 
@@ -54,6 +58,38 @@ def _changes(before: list[str], after: list[str]) -> list[tuple[list[str], list[
         for tag, a, b, c, d in matcher.get_opcodes()
         if tag != "equal"
     ]
+
+
+def excerpt(lines: list[str], marked: Collection[int]) -> list[str]:
+    """Return the marked lines, of which the first has number 1, with what they are in; `...` stands for the rest.
+
+    What a line is in begins with the nearest line above that is less indented, and what that is in.
+    """
+    shown = set(marked)
+    for number in marked:
+        indentation = _indentation(lines[number - 1])
+        for above in range(number - 1, 0, -1):
+            if lines[above - 1].strip() and _indentation(lines[above - 1]) < indentation:
+                indentation = _indentation(lines[above - 1])
+                shown.add(above)
+    found: list[str] = []
+    left_out: list[str] = []
+    for number, line in enumerate([*lines, ""], 1):
+        if number not in shown and number <= len(lines):
+            left_out.append(line)
+            continue
+        if texts := [place for place, text in enumerate(left_out) if text.strip()]:
+            dots = " " * _indentation(left_out[texts[0]]) + "..."
+            left_out[texts[0] : texts[-1] + 1] = [dots]  # blank lines stay
+        found += left_out
+        if number in shown:
+            found.append(line)
+        left_out = []
+    return found
+
+
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _folded(gone: list[list[str]], language: str) -> nodes.admonition:

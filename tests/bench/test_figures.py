@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.figures import ORIGIN, filled_in, origin, read, shown, write
+from bench.figures import ORIGIN, filled_in, origin, read, shown, stored, tables, write
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_file_says_where_it_is_from(tmp_path: Path) -> None:
     write(path, {"steps": {"a b/c": [1, 2]}})
 
     assert list(json.loads(path.read_text())) == [*ORIGIN, "steps"]
-    assert origin(path).startswith(f"commit {read(path, '/commit')}, Python 3.")
+    assert origin(stored(path)).startswith(f"commit {read(path, '/commit')}, Python 3.")
     assert read(path, "/steps/a%20b~1c/1") == 2
 
 
@@ -60,3 +60,43 @@ def test_new_values_are_put_into_a_page(tmp_path: Path) -> None:
     assert filled_in(page) == (
         "It takes [12.3 µs](cost.json#/get/us), [11 %](cost.json#/get/share) of [Flask](flask.md)'s.\n"
     )
+
+
+TABLE = """<!-- cost.json#/server -->
+| | uniform | Pareto |
+|---|---|---|
+| A sum, on 1 shard | 3.0 (9 us): 1,000 | none |
+"""
+
+
+def test_new_values_are_put_into_a_table(tmp_path: Path) -> None:
+    write(tmp_path / "cost.json", {"server": {"A sum, on 1 shard": [[3.14, 22.4, 12345], None]}})
+    page = tmp_path / "page.md"
+    page.write_text(f"{TABLE}\n{TABLE.partition(chr(10))[2]}")
+
+    table, _, other = filled_in(page).partition("\n\n")
+
+    assert table.endswith("\n| A sum, on 1 shard | 3.1 (22 us): 12,345 | none |")
+    assert other == TABLE.partition("\n")[2]  # of no file
+    assert tables(page) == [tmp_path / "cost.json"]
+
+
+@pytest.mark.parametrize(
+    ("values", "rows", "message"),
+    [
+        pytest.param({}, 1, "no values for the row 'A sum, on 1 shard'", id="a row that the file lacks"),
+        pytest.param({"A sum, on 1 shard": [[1, 2, 3]]}, 1, "shorter", id="too few cells"),
+        pytest.param({"A sum, on 1 shard": [[1, 2], None]}, 1, "'1,000' has no number, or None is none", id="too few"),
+        pytest.param({"A sum, on 1 shard": [[1, 2, 3, 4], None]}, 1, "has fewer numbers", id="too many"),
+        pytest.param({"A sum, on 1 shard": [[1, 2, 3], None]}, 2, "two rows .* have the same first cell", id="twice"),
+    ],
+)
+def test_values_that_do_not_fit_a_table_are_refused(
+    tmp_path: Path, values: dict[str, list[object]], rows: int, message: str
+) -> None:
+    write(tmp_path / "cost.json", {"server": values})
+    page = tmp_path / "page.md"
+    page.write_text(TABLE + TABLE.splitlines(keepends=True)[-1] * (rows - 1))
+
+    with pytest.raises((LookupError, ValueError), match=message):
+        filled_in(page)
