@@ -24,7 +24,7 @@ PROGRAM = "bench.life"
 
 
 def write(recordings: Mapping[str, Recording]) -> None:
-    """Write the pages' blocks anew."""
+    """Write the parts of the pages anew."""
     for page in PAGES:
         path = FOLDER / page
         path.write_text(filled(path.read_text(), PROGRAM, blocks(recordings)))

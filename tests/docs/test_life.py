@@ -18,7 +18,9 @@ import redis as redis_py
 from myst_parser.slugs import github_slugify
 
 from bench import life_picture
-from bench.life import ASKS, Ask, Connection, Tapped, record, redis, tapped
+from bench.life import record, redis
+from bench.life_bytes import Tapped, tapped
+from bench.life_client import ASKS, Ask, Connection
 from bench.life_page import PAGES, PROGRAM, blocks
 from bench.life_stations import FOLDER, STATIONS, Recording, load
 from bench.page_parts import filled, named

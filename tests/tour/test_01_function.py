@@ -12,18 +12,18 @@ from wsgiref.simple_server import WSGIServer, make_server
 import pytest
 from werkzeug.test import Client
 
+from tests.docs.markdown import blocks
 from tests.in_thread import in_thread
 from tests.stack import PATIENCE
 from wz.live_server import LiveServer
 
-from .answers import blocks
 from .servers import gunicorn
 from .steps import TOUR, QuietHandler, run
 from .test_tour import ANN
 
 
 def test_gunicorn_runs_the_least_that_there_is(tmp_path: Path) -> None:
-    (tmp_path / "least.py").write_text(blocks("01_function")[0].source)
+    (tmp_path / "least.py").write_text(next(blocks(TOUR / "01_function.md", "python")).source)
 
     with gunicorn(tmp_path, "least:app", tmp_path) as sock:
         assert Client(LiveServer(f"unix:{sock}", PATIENCE)).get("/").status_code == 204

@@ -28,8 +28,7 @@ from deploy import servers
 
 from .. import stack
 from ..deploy.wire import connect, exchange, read
-from ..docs.code_blocks import blocks_of
-from ..docs.markdown import python_blocks
+from ..docs.markdown import blocks
 from .under_way import GUNICORN, NGINX, SILENCE, TOUR, gunicorn, nginx
 
 STAGES = sorted(NGINX.glob("?_*.conf"))
@@ -92,7 +91,7 @@ def test_an_experiment_with_nginx(tmp_path: Path, alone: str, name: str) -> None
 
 
 def test_the_page_s_commands_serve(tmp_path: Path) -> None:
-    block = next(block for block in blocks_of(PAGE, "11_nginx.md") if block.language == "console")
+    block = next(blocks(TOUR / "11_nginx.md", "console"))
     of_gunicorn, of_nginx = (shlex.split(line.replace("$PWD", "."))[2:] for line in block.source.splitlines())
     options = [stack.REPOSITORY / word if "/" in word else word for word in of_gunicorn]
     address = f"127.0.0.1:{stack.free_port()}"
@@ -259,7 +258,7 @@ def test_the_times_on_the_page_are_those_of_the_files(row: list[str]) -> None:
 # -- the exercises -----------------------------------------------------------------------------------------------------
 
 
-HALF, UNBUFFERED, CHUNKED = (block.source for block in python_blocks(TOUR / "11_nginx.md"))
+HALF, UNBUFFERED, CHUNKED = (block.source for block in blocks(TOUR / "11_nginx.md", "python"))
 
 
 @pytest.mark.parametrize(
