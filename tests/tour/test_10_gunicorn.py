@@ -23,7 +23,11 @@ from pipeline.settings import Settings
 
 from .. import stack
 from ..deploy.wire import exchange
-from .under_way import GUNICORN, UnderWay, gunicorn
+from .servers import gunicorn
+from .steps import TOUR
+from .under_way import UnderWay
+
+GUNICORN = TOUR / "10_gunicorn"
 
 STAGES = sorted(GUNICORN.glob("?_*.conf.py"))
 LAST = STAGES[-1]

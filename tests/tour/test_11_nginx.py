@@ -25,7 +25,11 @@ import trustme
 from .. import stack
 from ..deploy.wire import connect, exchange, read
 from ..docs.markdown import blocks
-from .under_way import GUNICORN, NGINX, SILENCE, TOUR, gunicorn, nginx
+from .servers import gunicorn, nginx
+from .steps import TOUR
+from .under_way import SILENCE
+
+GUNICORN, NGINX = TOUR / "10_gunicorn", TOUR / "11_nginx"
 
 STAGES = sorted(NGINX.glob("?_*.conf"))
 FIRST, SECOND, THIRD = STAGES
