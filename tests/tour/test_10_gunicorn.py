@@ -7,6 +7,7 @@ import inspect
 import os
 import re
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -22,10 +23,10 @@ import werkzeug.serving
 from pipeline.settings import Settings
 
 from .. import stack
-from ..deploy.wire import exchange
+from ..deploy.wire import connect, exchange
 from .servers import gunicorn
 from .steps import TOUR
-from .under_way import UnderWay
+from .under_way import SILENCE, UnderWay
 
 GUNICORN = TOUR / "10_gunicorn"
 
@@ -51,6 +52,19 @@ def test_each_stage_serves(tmp_path: Path, conf: Path) -> None:
     with gunicorn(tmp_path, "-c", conf) as (_, address), UnderWay(address) as request:
         assert request.begun().endswith(b": begun\n")
         assert request.end() == b"ended\n"
+
+
+def test_a_request_lasts_as_long_as_its_body(tmp_path: Path) -> None:
+    """As `curl -sNT .` sends it, a body without a length begins with nothing."""
+    with gunicorn(tmp_path, "-c", STAGES[0]) as (_, address), connect(address) as sock:
+        sock.sendall(b"PUT / HTTP/1.1\r\nHost: tour\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n")
+        received = b""
+        while not received.endswith(b": begun\n\r\n"):
+            received += sock.recv(1000)
+        assert not select.select([sock], [], [], SILENCE)[0]
+
+        sock.sendall(b"0\r\n\r\n")
+        assert b"ended\n" in b"".join(iter(lambda: sock.recv(1000), b""))
 
 
 # -- sockets, processes, threads ---------------------------------------------------------------------------------------

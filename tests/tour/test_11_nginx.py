@@ -12,6 +12,8 @@ import shlex
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,6 +23,8 @@ from typing import Any
 import psutil
 import pytest
 import trustme
+
+from deploy import servers
 
 from .. import stack
 from ..deploy.wire import connect, exchange, read
@@ -103,6 +107,15 @@ def test_the_page_s_commands_serve(tmp_path: Path) -> None:
 
     assert answer is not None
     assert len(answer.body) == 32_000_000
+
+
+def test_the_page_finds_an_nginx() -> None:
+    (program,) = re.findall(r"python -c '(.+)'\)\"`", PAGE)
+    found = subprocess.run(
+        [sys.executable, "-c", program], cwd=stack.REPOSITORY, text=True, capture_output=True, check=True
+    )
+
+    assert found.stdout == f"{servers.nginx()}\n"
 
 
 @pytest.mark.parametrize("conf", STAGES, ids=lambda conf: conf.name)
