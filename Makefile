@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-BENCHES := framework layers tour boards bulk hub hub_plan windows jobs service gunicorn reload flood console
+BENCHES := framework layers tour sums boards bulk hub hub_plan windows jobs service gunicorn reload flood console
 BIN := .venv/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
