@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-#: What pages are made of; among it the code that they show, and whose docstrings they have.
+#: What the text of pages is made of. Code that they have only links to, as of tests, may be shown as it was.
 SOURCES = ("docs", "wz", "handlers", "pipeline", "deploy", "requirements")
 
 #: What follows its address while it is being built.
@@ -123,7 +123,7 @@ class Guide:
         return f"the guide could not be built: {self._log} says why" if has_failed else "the guide is built"
 
     def _is_current(self) -> bool:
-        """Say whether the guide that is there was built from what is there."""
+        """Say whether there is a guide, built from `SOURCES` as they are; a file that is gone is not missed."""
         try:
             built = (self._site / ".built").stat().st_mtime
         except OSError:

@@ -29,7 +29,11 @@ from deploy import servers
 from .. import stack
 from ..deploy.wire import connect, exchange, read
 from ..docs.markdown import blocks
-from .under_way import GUNICORN, NGINX, SILENCE, TOUR, gunicorn, nginx
+from .servers import gunicorn, nginx
+from .steps import TOUR
+from .under_way import SILENCE
+
+GUNICORN, NGINX = TOUR / "10_gunicorn", TOUR / "11_nginx"
 
 STAGES = sorted(NGINX.glob("?_*.conf"))
 FIRST, SECOND, THIRD = STAGES
@@ -183,7 +187,7 @@ def test_a_worker_that_hangs_as_a_whole_is_ended_by_gunicorn(
 ) -> None:
     """A sync worker gives no heartbeat while it is in a request, and no worker gives one while it is stopped."""
     with (
-        on_port(tmp_path, *options, "--timeout", 1) as (master, port),
+        on_port(tmp_path, *options, "--timeout", 3) as (master, port),  # on a busy machine, a start takes a second
         nginx(tmp_path, SECOND, port) as address,
         hanging(tmp_path, address) as sock,
     ):
