@@ -10,6 +10,7 @@ With `:new:`, for a page that has many steps, what is not new is left out: `...`
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -61,30 +62,32 @@ def _changes(before: list[str], after: list[str]) -> list[tuple[list[str], list[
 
 
 def excerpt(lines: list[str], marked: Collection[int]) -> list[str]:
-    """Return the marked lines, of which the first has number 1, with what they are in; `...` stands for the rest.
+    """Return the marked lines of a program, the first of which has number 1, and what they are in.
 
-    What a line is in begins with the nearest line above that is less indented, and what that is in.
+    `...` stands for the rest, and one blank line for several. What a line is in begins with the nearest line above that
+    is less indented, and what that is in. Of a text over several lines, all are shown.
     """
-    shown = set(marked)
-    for number in marked:
+    shown, inside = set(marked), set[int]()  # a text: its first line is as code is, and all others are inside of it
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        match node:
+            case ast.Constant(value=str(), lineno=first, end_lineno=int(last)):
+                inside |= {*range(first + 1, last + 1)}
+                shown |= {*range(first, last + 1)} if shown & {*range(first, last + 1)} else set()
+    for number in shown - inside:
         indentation = _indentation(lines[number - 1])
-        for above in range(number - 1, 0, -1):
-            if lines[above - 1].strip() and _indentation(lines[above - 1]) < indentation:
+        for above in (above for above in range(number - 1, 0, -1) if above not in inside and lines[above - 1]):
+            if _indentation(lines[above - 1]) < indentation:
                 indentation = _indentation(lines[above - 1])
                 shown.add(above)
     found: list[str] = []
-    left_out: list[str] = []
-    for number, line in enumerate([*lines, ""], 1):
-        if number not in shown and number <= len(lines):
-            left_out.append(line)
+    for number, line in enumerate(lines, 1):
+        if number in shown or not line:
+            found += [line] if line or found[-1:] != [""] else []
             continue
-        if texts := [place for place, text in enumerate(left_out) if text.strip()]:
-            dots = " " * _indentation(left_out[texts[0]]) + "..."
-            left_out[texts[0] : texts[-1] + 1] = [dots]  # blank lines stay
-        found += left_out
-        if number in shown:
-            found.append(line)
-        left_out = []
+        if found[-1:] == [""] and found[-2:-1] and found[-2].strip() == "...":
+            found.pop()  # between two lines that are left out
+        if not found or found[-1].strip() != "...":
+            found.append(" " * _indentation(line) + "...")
     return found
 
 

@@ -27,6 +27,7 @@ from .changes import fault_of
 from .follow import Entry, Follower, LogLost
 from .form import ARRIVAL_BYTES, FIRST_COME, LOWEST_FIRST, Form, Ties
 from .hold import held
+from .keys import MOST_SEGMENTS
 from .shard import Shard
 from .shards import BoardChanged, Progress, Shards, attempts
 from .tree import Header
@@ -39,6 +40,7 @@ PAGE, _OVERLAP = 1000, 100
 _BREATH = 0.05
 
 _RECORD = struct.Struct("<dQHI")  # score, NaN for none; segments, a bit for each; bytes of the name and of the features
+_SEGMENTS = (1 << MOST_SEGMENTS) - 1  # those there were at the beginning: who joins another one later is in the log
 _NONE = math.nan
 
 
@@ -252,6 +254,8 @@ class Snapshot:
         while some := list(islice(entries, PAGE)):
             self._events |= {entry.member: entry.after for entry in some if entry.op == "event"}
             changes = [entry for entry in some if entry.op != "event"]
+            joined = {entry.segment for entry in changes if entry.op == "join"}
+            self.segments += sorted(joined.difference(self.segments))  # their members may be read once more
             new = list({entry.member for entry in changes} - self._touched.keys())
             self._touched |= {record.name: _Touched(record) for record in self._records(new)}
             for entry in changes:
@@ -260,7 +264,9 @@ class Snapshot:
     def _write(self, records: Iterable[_Record]) -> None:
         for record in records:
             stored, some = record.arrival.ljust(self._cut, b"\0") + record.name, record.features
-            self._spool.write(_RECORD.pack(record.score, record.mask, len(stored), len(some)) + stored + some)
+            self._spool.write(
+                _RECORD.pack(record.score, record.mask & _SEGMENTS, len(stored), len(some)) + stored + some
+            )
 
     def _written(self, start: int, end: int) -> Iterator[_Record]:
         """Yield what was written from `start` to `end`. Several may read at once."""

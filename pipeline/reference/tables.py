@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
 from typing import Any, cast
 
 import msgspec
@@ -12,6 +13,7 @@ from ..errors import InvalidValue, PipelineError
 from ..names import check_name
 from ..store import Pipeline, Redis
 from ..store.clock import reply_ms
+from ..store.scripts import Script, lua
 from . import keys
 
 #: Milliseconds from a PUT until its version is valid, so that readers know each version before they need it.
@@ -19,6 +21,8 @@ LEAD_MS = 5_000
 
 #: The most versions of a table. The oldest goes when another is put, unless it is still valid.
 VERSIONS = 10
+
+_PUT = Script(*lua(__package__, "put"))
 
 #: What `expected` may have beside revisions: the table must exist, or must not.
 ANY, NONE = "*", ""
@@ -113,32 +117,31 @@ class References:
         check_name(name)
         data = msgspec.json.encode(rows)
 
-        def change(pipe: Pipeline) -> tuple[Table, bool]:
-            found, now = _watched(pipe, name, expected)
+        while True:
+            was = cast("bytes | None", self.redis.hget(keys.TABLES, name))
+            found = _expected(name, was, expected)
             old = () if found is None else found.versions
-            start = now + LEAD_MS if valid_from is None and old else valid_from
-            if old and start is not None and start < now + LEAD_MS:
-                raise InvalidValue(
-                    "the time is over, or about to be, and jobs may have used what was valid then", "from"
-                )
-            made = Version(secrets.token_hex(8), start, now, len(rows), len(data))
-            kept = sorted([made, *(each for each in old if each.valid_from != start)], key=lambda each: each.start)
-            while len(kept) > VERSIONS and kept[1].start <= now:
-                del kept[0]
-            if len(kept) > VERSIONS:
-                raise InvalidValue(f"{name} has {VERSIONS} versions that hold now or later: that is the most", "from")
-            table = Table(name, secrets.token_hex(8), kept)
-            pipe.multi()
-            pipe.set(keys.version(made.id), data)
-            pipe.hset(keys.TABLES, name, msgspec.json.encode(table))
-            if gone := {each.id for each in old} - {each.id for each in kept}:
-                pipe.unlink(*(keys.version(id) for id in gone))
-            return table, found is None
-
-        return cast(
-            "tuple[Table, bool]",
-            self.redis.transaction(change, keys.TABLES, value_from_callable=True),  # type: ignore[arg-type]
-        )
+            made = secrets.token_hex(8)
+            pieces = (
+                msgspec.json.encode(Table(name, secrets.token_hex(8), ())).removesuffix(b"]}"),
+                f'{{"id":"{made}","valid_from":',
+                f',"rows":{len(rows)},"size":{len(data)}}}',
+            )
+            versions = chain.from_iterable((_ms(each.valid_from), msgspec.json.encode(each)) for each in old)
+            said, *new = _PUT.call(
+                self.redis,
+                [keys.TABLES, *(keys.version(id) for id in (made, *(each.id for each in old)))],
+                [name, was or b"", data, _ms(valid_from), LEAD_MS, VERSIONS, *pieces, *versions],
+            )
+            match said:
+                case b"put":
+                    return msgspec.json.decode(new[0], type=Table), found is None
+                case b"late":
+                    text = "the time is over, or about to be, and jobs may have used what was valid then"
+                    raise InvalidValue(text, "from")
+                case b"full":
+                    text = f"{name} has {VERSIONS} versions that hold now or later: that is the most"
+                    raise InvalidValue(text, "from")
 
     def delete(
         self, name: str, expected: Collection[str] | None = None, check: Callable[[], object] = lambda: None
@@ -146,7 +149,7 @@ class References:
         """Delete a table. Raises `UnknownReference`, `ReferenceChanged`, or what `check` does, which comes first."""
 
         def change(pipe: Pipeline) -> None:
-            found, _ = _watched(pipe, name, expected)
+            found = _expected(name, cast("bytes | None", pipe.hget(keys.TABLES, name)), expected)
             if found is None:
                 raise UnknownReference(name)
             check()
@@ -157,13 +160,18 @@ class References:
         self.redis.transaction(change, keys.TABLES)
 
 
-def _watched(pipe: Pipeline, name: str, expected: Collection[str] | None) -> tuple[Table | None, int]:
-    """Return a table, while all are watched, and Redis's time in ms. Raises `ReferenceChanged`."""
-    found = _table(cast("bytes | None", pipe.hget(keys.TABLES, name)))
+def _expected(name: str, data: bytes | None, expected: Collection[str] | None) -> Table | None:
+    """Return a table that was read, None for none. Raises `ReferenceChanged`."""
+    found = _table(data)
     fitting = {NONE} if found is None else {ANY, found.revision}
     if expected is not None and fitting.isdisjoint(expected):
         raise ReferenceChanged(f"the reference data {name!r} is not as you have read it: read it again")
-    return found, reply_ms(pipe.time())
+    return found
+
+
+def _ms(valid_from: int | None) -> int | str:
+    """Return a time as put.lua has it."""
+    return "" if valid_from is None else valid_from
 
 
 def _table(data: bytes | None) -> Table | None:

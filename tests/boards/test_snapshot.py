@@ -12,6 +12,7 @@ import pytest
 from pipeline.boards import Board, BoardChanged, Boards, Ties, shards
 from pipeline.boards import snapshot as snapshots
 from pipeline.boards.follow import Follower, LogLost
+from pipeline.boards.keys import MOST_SEGMENTS
 from pipeline.boards.snapshot import Snapshot
 
 State = dict[bytes, tuple[int | None, frozenset[str], bytes]]
@@ -139,6 +140,36 @@ def test_what_is_done_afterwards_is_in_the_log(board: Board) -> None:
             ("features", b"ann", b"", b'{"age":31}', ""),
             ("remove", b"ann", b"5000000", b"", ""),
         ]
+
+
+def test_a_segment_that_is_new_is_known_of_each_member_that_is_read_once_more(board: Board) -> None:
+    """A member that joined it, and is then changed otherwise: the entry that says so was read before."""
+    board.set("ann", Decimal(1))
+    with closing(Snapshot("b", board.shards.of("ann"))) as found:
+        board.join("ann", "gold")
+        found.catch_up()
+        board.set("ann", Decimal(2))
+        found.catch_up()
+        assert [(row.units, row.segments) for row in found.rows()] == [(2 * 10**6, frozenset({"gold"}))]
+
+        board.join("ann", "red")
+        assert [row.segments for row in found.changes()[0]] == [{"gold", "red"}]
+        board.add("ann", Decimal(1))
+        assert [(row.units, row.segments) for row in found.changes()[0]] == [(3 * 10**6, frozenset({"gold", "red"}))]
+        board.leave("ann", "gold")
+        board.set_features("ann", {"age": 31})
+        assert [row.segments for row in found.changes()[0]] == [{"red"}]
+
+
+def test_more_segments_come_and_go_than_a_board_can_have(board: Board) -> None:
+    board.set("ann", Decimal(1))
+    board.join("ann", "gold")
+    with closing(Snapshot("b", board.shards.of("ann"))) as found:
+        for number in range(MOST_SEGMENTS + 1):
+            board.join("ann", f"s{number}")
+            found.catch_up()
+            assert [row.segments for row in found.rows()] == [{"gold", f"s{number}"}]
+            board.leave("ann", f"s{number}")
 
 
 def board_event(board: Board) -> bytes:

@@ -85,11 +85,7 @@ def test_a_file_of_figures_says_where_it_is_from_and_is_used(path: Path) -> None
     pages = {page for parameter in PAGES for page in parameter.values if isinstance(page, Path)}
     is_shown = any(path in tables(page) for page in pages)
 
-<<<<<<< HEAD
     assert origin(stored(path)).startswith(f"commit {stored(path)['commit']}, Python 3.")
-=======
-    assert origin(stored(path)).startswith(f"commit {stored(path)['commit']}")
->>>>>>> h-coder
     assert is_shown or path.name == "service.json"  # which is drawn: docs/deploy/account.svg
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 import redis as redis_py
@@ -114,6 +115,53 @@ def test_of_two_writers_with_one_tag_one_wins(references: References) -> None:
     found, _ = references.get("t")
     assert references.rows(found.versions[-1].id) == [{"n": winner}]
     assert len(found.versions) == 2
+
+
+@pytest.mark.parametrize("ahead", [None, *(LEAD_MS + ms for ms in range(15, 180, 30))])
+def test_a_reader_knows_each_version_in_time_however_slow_its_writer_is(
+    redis: redis_py.Redis, references: References, monkeypatch: pytest.MonkeyPatch, ahead: int | None
+) -> None:
+    references.put("t", [{"n": 1}])
+    valid_from = None if ahead is None else now(references) + ahead
+    found: list[tuple[int, int]] = []  # when a reader has read, and how many versions there were
+    connection, writer = redis.connection_pool.connection_class, threading.get_ident()
+    send, is_reading = connection.send_packed_command, False
+
+    def slow(self: object, *args: object, **options: object) -> object:
+        """Let a reader read before each command of the writer, which comes some time later."""
+        nonlocal is_reading
+        if threading.get_ident() == writer and not is_reading:
+            is_reading = True
+            time.sleep(0.03)
+            table, ms = References(redis).get("t")
+            found.append((ms, len(table.versions)))
+            is_reading = False
+        return send(self, *args, **options)
+
+    monkeypatch.setattr(connection, "send_packed_command", slow)
+    try:
+        table, _ = references.put("t", [{"n": 2}], valid_from)
+    except InvalidValue:
+        assert ahead is not None
+        return
+    since = table.versions[1].valid_from
+    assert since is not None
+    assert [ms for ms, versions in found if versions == 1 and since < ms + LEAD_MS] == []
+    assert len(found) > 1
+
+
+def test_writers_that_expect_nothing_all_put_their_version(references: References) -> None:
+    references.put("t", [])
+    later = now(references) + 3_600_000
+    writers = [threading.Thread(target=references.put, args=("t", [{"n": n}], later + n)) for n in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+
+    versions = references.get("t")[0].versions[1:]
+    assert [each.valid_from for each in versions] == [later + n for n in range(8)]
+    assert [references.rows(each.id) for each in versions] == [[{"n": n}] for n in range(8)]
 
 
 def test_nothing_is_left_of_a_deleted_table(redis: redis_py.Redis, references: References) -> None:

@@ -25,7 +25,10 @@ FILE = dedent(
             return 1
 
         def two(self):
-            found = 2
+            found = '''2
+    or
+
+    3'''
             return found
 
 
@@ -38,13 +41,24 @@ FILE = dedent(
     ("marked", "shown"),
     [
         pytest.param(
-            [12],
-            [*["...", "", "", "class A:", "    ...", "", "    def two(self):"], "        ...", *FILE[11:14], "..."],
+            [15],
+            [
+                "...",
+                "",
+                "class A:",
+                "    ...",
+                "",
+                "    def two(self):",
+                "        ...",
+                "        return found",
+                "",
+                "...",
+            ],
             id="a line in a method of a class",
         ),
-        pytest.param([1, 3], ["import sys", "", "KEY = 1", "", "", "..."], id="only blank lines between"),
-        pytest.param([15], ["...", "", "", "print(A())"], id="the last line"),
-        pytest.param(range(1, 16), FILE, id="all"),
+        pytest.param([14], ["...", "", "class A:", "    ...", "", *FILE[9:14], "        ..."], id="a text"),
+        pytest.param([1, 3], ["import sys", "", "KEY = 1", "", "..."], id="only blank lines between"),
+        pytest.param([18], ["...", "", "print(A())"], id="the last line"),
         pytest.param([], ["..."], id="nothing"),
     ],
 )

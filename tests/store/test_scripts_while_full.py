@@ -31,6 +31,7 @@ from pipeline.hub.keyed_batches import record
 from pipeline.hub.repetition import RequestKey
 from pipeline.hub.retention import trim
 from pipeline.hub.share import Share
+from pipeline.reference import References
 from pipeline.store import OutOfMemoryError, while_full
 from pipeline.store.lease import Lease
 from pipeline.store.scripts import Script
@@ -177,6 +178,14 @@ def trace_of_nginx(client: redis_py.Redis) -> Callable[[], object]:
     return lambda: traces.attach({"id": b"c"})
 
 
+def table_in_place_of_another(client: redis_py.Redis) -> Callable[[], object]:
+    references = References(client)
+    references.put("t", [{"n": 1}], 1000)
+    later = references.find("t")[1] + 3_600_000
+    references.put("t", [{"n": 2}], later)
+    return lambda: references.put("t", [{"n": 3}], later)
+
+
 #: The script, and what makes it add something.
 ADDS: list[tuple[str, Prepare]] = [
     ("append.lua", append),
@@ -194,6 +203,7 @@ ADDS: list[tuple[str, Prepare]] = [
     ("follow.lua", followed),
     ("hold.lua", held_for_a_moment),
     ("sample_fill.lua", sample_anew),
+    ("put.lua", table_in_place_of_another),
     ("keep.lua", trace_again),
     ("attach.lua", trace_of_nginx),
 ]

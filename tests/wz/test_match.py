@@ -194,6 +194,7 @@ def environ_of(
 # -- the nasty cases, one by one -------------------------------------------------------------------------------------
 
 ITEM = [Spec("/items/<int:n>", "item"), Spec("/items/new", "new"), Spec("/items/<name>", "named", ("GET", "PUT"))]
+ONLY = [Spec("/users/<name>", "user"), Spec("/users/<name>/posts/<int:n>", "post")]  # the default converter is alone
 SLASHES = [Spec("/folder/", "folder"), Spec("/leaf", "leaf"), Spec("/folder/<x>/", "in")]
 LAX = [Spec("/folder/", "folder", options={"strict_slashes": False})]
 UNMERGED = [Spec("/a/<path:rest>", "a", options={"merge_slashes": False}), Spec("/b/c", "b")]
@@ -235,6 +236,9 @@ CASES: list[Any] = [
     pytest.param(ITEM, "/items/7\n", {}, id="a newline after the value"),
     pytest.param(ITEM, "/items/" + "9" * 5000, {}, id="more digits than int() takes"),
     pytest.param(ITEM, "/items/", {}, id="an empty value"),
+    pytest.param(ONLY, "/users/ann", {}, id="a value where no other is"),
+    pytest.param(ONLY, "/users/", {}, id="an empty value where no other is"),
+    pytest.param(ONLY, "/users//posts/1", {}, id="an empty value where no other is, within"),
     pytest.param(ITEM, "/items", {}, id="a segment too few"),
     pytest.param(ITEM, "/items/7/8", {}, id="a segment too many"),
     pytest.param(ITEM, "/items/7/", {}, id="a slash too many"),
