@@ -213,9 +213,8 @@ def test_the_lines_of_the_page_put_it_where_nginx_looks(tmp_path: Path) -> None:
     """Also over an old copy, and what a copy that was broken off has left."""
     checkout, run = tmp_path / "checkout", tmp_path / "run"
     checkout.mkdir()
-    (checkout / "Makefile").write_text(
-        ".PHONY: docs\ndocs:\n\t@rm -rf .site && mkdir .site && echo $${TEXT} | tee .site/index.html > .site/$${TEXT}.html\n"
-    )
+    build = "rm -rf .site && mkdir .site && echo $${TEXT} | tee .site/index.html > .site/$${TEXT}.html"
+    (checkout / "Makefile").write_text(f".PHONY: docs\ndocs:\n\t@{build}\n")
     (block,) = re.findall(
         r"^```sh\n(make -C .*?)^```$", (DEPLOY.parent / "docs" / "deploy.md").read_text(), re.M | re.S
     )
