@@ -210,20 +210,23 @@ def test_a_guide_that_is_not_there_fills_no_log(nginx: LiveServer, folder: Path)
 
 
 def test_the_lines_of_the_page_put_it_where_nginx_looks(tmp_path: Path) -> None:
-    """Also over an old copy."""
+    """Also over an old copy, and what a copy that was broken off has left."""
     checkout, run = tmp_path / "checkout", tmp_path / "run"
     checkout.mkdir()
-    (checkout / "Makefile").write_text(".PHONY: docs\ndocs:\n\t@mkdir -p .site && echo $${TEXT} > .site/index.html\n")
+    build = "rm -rf .site && mkdir .site && echo $${TEXT} | tee .site/index.html > .site/$${TEXT}.html"
+    (checkout / "Makefile").write_text(f".PHONY: docs\ndocs:\n\t@{build}\n")
     (block,) = re.findall(
         r"^```sh\n(make -C .*?)^```$", (DEPLOY.parent / "docs" / "deploy.md").read_text(), re.M | re.S
     )
     (root,) = re.findall(r"^ +root (.*);$", (DEPLOY / "nginx.conf").read_text(), re.MULTILINE)
     lines = block.replace("/opt/wz", str(checkout)).replace(root, str(run))
 
+    (run / "guide.new" / "half").mkdir(parents=True)
     for text in ("old", "new"):
         subprocess.run(["sh", "-ec", lines], check=True, env={**os.environ, "TEXT": text}, stdout=subprocess.DEVNULL)
     with stack.nginx(run, alone=True) as server:
         assert send(server, "GET /guide/").body == b"new\n"
+        assert [send(server, f"GET /guide/{text}.html").status for text in ("old", "new")] == [404, 200]
 
 
 # -- errors of nginx's own --------------------------------------------------------------------------------------------
