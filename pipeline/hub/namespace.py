@@ -200,15 +200,20 @@ class Hubs(Mapping[str, Hub]):
         self.refresh()
         with self._changing(name):
             partitions = self._read(name).partitions
-            # First, so that what a crash in between leaves behind is deleted when the name is used again.
-            while_full.write(self.redis, "HSET", DELETED.pattern, name, f"{clock_ms(self.redis)} {partitions}")
+            # First, so that what a crash in between leaves behind is deleted when the name is used again; once more,
+            # since the time counts from when nobody can read of the hub any more.
+            self._note_deleted(name, partitions)
             self.redis.hdel(HUBS.pattern, name)
+            self._note_deleted(name, partitions)
             self._purge(name, partitions)
             rules = cast("list[bytes]", self.redis.hkeys(RULES.pattern))
             its_rules = [rule for rule in rules if rule.startswith(f"{name}/".encode())]
             if its_rules:
                 self.redis.hdel(RULES.pattern, *its_rules)
         self.refresh()
+
+    def _note_deleted(self, name: str, partitions: int) -> None:
+        while_full.write(self.redis, "HSET", DELETED.pattern, name, f"{clock_ms(self.redis)} {partitions}")
 
     def _read(self, name: str) -> Description:
         data = cast("bytes | None", self.redis.hget(HUBS.pattern, name.lower()))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import closing, suppress
 
 import msgspec
@@ -15,8 +16,10 @@ from pipeline.hub import Event, namespace
 from pipeline.hub.consumer_group import ConsumerGroup
 from pipeline.hub.description import Defaults, Description
 from pipeline.hub.group_registry import ConsumerGroups
+from pipeline.hub.keys import DELETED, HUBS
 from pipeline.hub.namespace import HubBusy, HubExists, Hubs, PartitionCountChanged, UnknownHub
 from pipeline.hub.publishers import RevokedPublishers
+from pipeline.store.clock import clock_ms
 from pipeline.store.lease import Lease
 
 FOUR = Description(partitions=4)
@@ -238,6 +241,29 @@ def test_a_name_can_be_used_again_with_other_partitions(hubs: Hubs, monkeypatch:
 
     assert hubs["events"].partitions == 8
     assert hubs["events"].read(3) == []
+
+
+def test_a_slow_deletion_does_not_give_the_name_away_too_early(
+    redis: redis_py.Redis, hubs: Hubs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time for which nobody may use it begins when it is not listed any more."""
+    last_listed: list[int] = []
+    hdel = redis.hdel
+
+    def slow(key: str, *fields: str) -> object:
+        if key == HUBS.pattern:
+            time.sleep(0.05)
+            last_listed.append(clock_ms(redis))
+        return hdel(key, *fields)
+
+    monkeypatch.setattr(redis, "hdel", slow)
+    hubs.delete("events")
+
+    noted = redis.hget(DELETED.pattern, "events")
+    assert noted is not None
+    (listed_ms,) = last_listed
+    assert int(noted.split()[0]) >= listed_ms
+    assert int(noted.split()[1]) == 4
 
 
 def test_a_hub_that_is_not_there_is_not_read_deleted_or_changed(hubs: Hubs) -> None:
