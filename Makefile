@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-BENCHES := framework layers tour boards bulk hub hub_plan windows jobs service gunicorn reload flood console
+BENCHES := framework layers tour sums boards bulk hub hub_plan windows jobs service gunicorn reload flood console
 BIN := .venv/bin
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -17,7 +17,7 @@ up: .venv/stack  ## Run everything on http://127.0.0.1:8080; other options: make
 
 # Always anew (-E, seconds): a second build would read only what has changed, and so forget the warnings of the first.
 docs: .venv/docs  ## Build the guide into .site, to be opened at .site/index.html; a warning is an error
-	@$(BIN)/sphinx-build -q -E -W --keep-going -b dirhtml docs .site
+	@$(BIN)/python -P docs/_ext/build_site.py -q -E -W --keep-going
 
 pictures: .venv/dev  ## Draw the guide's pictures anew, from code and stored figures (not those of the console)
 	@$(BIN)/python -m bench.pictures
@@ -55,7 +55,7 @@ lock: .venv/lock  ## Pin the newest packages that pyproject.toml and requirement
 	@mv requirements/docs.txt.new requirements/docs.txt
 
 clean:  ## Delete .venv, the built guide and caches, not the data in .wz
-	rm -rf .venv .site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
+	rm -rf .venv .site .site.new.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info
 
 # -- set-up ----------------------------------------------------------------------------------------------------------
 

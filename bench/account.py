@@ -6,7 +6,6 @@ machine on one day. So what is stored, and drawn again by `python -m bench.pictu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -35,7 +34,7 @@ def write(bars: Bars) -> None:
 
 def stored() -> str:
     """Return the picture of the run that is stored."""
-    endpoints = json.loads(FILE.read_text())["processor time"]
+    endpoints = figures.stored(FILE)["processor time"]
     return drawing(
         {
             title: {name: [parts[part] for part in PARTS] for name, parts in contenders.items()}

@@ -27,7 +27,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -49,10 +49,11 @@ _TABLE = re.compile(
 
 def write(path: Path, figures: dict[str, Any]) -> None:
     """Write figures, JSON objects as deep as need be, into a file that says first where they are from."""
-    path.write_text(json.dumps(_origin() | figures, indent=1, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps(origin_now() | figures, indent=1, ensure_ascii=False) + "\n")
 
 
-def _origin() -> dict[str, str | int]:
+def origin_now() -> dict[str, str | int]:
+    """Return what a file of figures that are measured now says of itself."""
     return {
         "commit": _commit(),
         "python": platform.python_version(),
@@ -68,15 +69,21 @@ def _commit() -> str:
     return commit.stdout.strip() + ("-dirty" if code.returncode else "")
 
 
-def origin(path: Path) -> str:
+def origin(found: Mapping[str, Any]) -> str:
     """Say where the figures of a file are from. Raises `KeyError` if the file does not say it."""
-    commit, python, cores, architecture = (json.loads(path.read_text())[key] for key in ORIGIN)
+    commit, python, cores, architecture = (found[key] for key in ORIGIN)
     return f"commit {commit}, Python {python}, {cores} {'core' if cores == 1 else 'cores'}, {architecture}"
+
+
+def stored(path: Path) -> dict[str, Any]:
+    """Return what a file has: its figures, and where they are from."""
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
 
 
 def read(path: Path, pointer: str) -> Any:
     """Return the value at a JSON Pointer, percent-encoded as in a link. Raises `LookupError` if there is none."""
-    value = json.loads(path.read_text())
+    value: Any = stored(path)
     for part in pointer.split("/")[1:]:
         key = unquote(part).replace("~1", "/").replace("~0", "~")
         try:

@@ -1,45 +1,33 @@
-"""What the pages of docs/life show of the recordings: blocks of Markdown between two comments, which this writes.
-
-A page has `<!-- recorded: NAME -->` and `<!-- end of NAME -->`, each in a line of its own. What is between them comes
-from the recordings, and all else is written by hand.
-"""
+"""What the pages of docs/life show of the recordings, as parts that this writes: see page_parts.py."""
 
 from __future__ import annotations
 
 import json
 import re
 import runpy
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+
+from myst_parser.slugs import github_slugify
 
 from deploy.nginx import DEPLOY
 from pipeline.store.options import SOCKET_TIMEOUT
 
 from . import figures
 from .life_stations import FOLDER, STATIONS, TOGETHER, Recording, Said
+from .page_parts import filled
 
 GET, POST = "request.json", "event.json"
 PAGES = ("index.md", "event.md")
 
-_BLOCK = re.compile(r"^<!-- recorded: (\S+) -->\n(.*?)^<!-- end of \1 -->$", re.DOTALL | re.MULTILINE)
+#: As which the pages name it.
+PROGRAM = "bench.life"
 
 
 def write(recordings: Mapping[str, Recording]) -> None:
-    """Write the pages' blocks anew."""
+    """Write the parts of the pages anew."""
     for page in PAGES:
         path = FOLDER / page
-        path.write_text(filled(path.read_text(), blocks(recordings)))
-
-
-def filled(text: str, blocks: Mapping[str, str]) -> str:
-    """Return a page with its blocks as they are to be. Raises `KeyError` for one that there is not."""
-    return _BLOCK.sub(
-        lambda found: f"<!-- recorded: {found[1]} -->\n\n{blocks[found[1]]}\n\n<!-- end of {found[1]} -->", text
-    )
-
-
-def anchor(heading: str) -> str:
-    """Return a heading's anchor as GitHub and Sphinx make it."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        path.write_text(filled(path.read_text(), PROGRAM, blocks(recordings)))
 
 
 def percent(share: float) -> str:
@@ -47,7 +35,7 @@ def percent(share: float) -> str:
 
 
 def blocks(recordings: Mapping[str, Recording]) -> dict[str, str]:
-    """Return all that a page may show, by name."""
+    """Return all parts that a page may have, by name."""
     get, post = recordings[GET], recordings[POST]
     found = {"get.of": _of(GET, get), "post.of": _of(POST, post), "way": _way(get), "ways": _ways(get, post)}
     for prefix, file, recording in (("get", GET, get), ("post", POST, post)):
@@ -82,7 +70,7 @@ def blocks(recordings: Mapping[str, Recording]) -> dict[str, str]:
 def _of(file: str, recording: Recording) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in recording.versions.items())
     return (
-        f"Recorded by `{recording.by}`: {figures.origin(FOLDER / file)}; {versions}. The times are "
+        f"Recorded by `{recording.by}`: {figures.origin(figures.stored(FOLDER / file))}; {versions}. The times are "
         f"the medians of {recording.traces} traces, the quickest quarter of all."
     )
 
@@ -115,9 +103,7 @@ def _timeouts() -> str:
 def _way(recording: Recording) -> str:
     lines = ["| Station | What it does | Share |", "|---|---|---|"]
     for name, station in STATIONS.items():
-        lines.append(
-            f"| [{station.heading}](#{anchor(station.heading)}) | {station.summary} | {_share(recording, name)} |"
-        )
+        lines.append(f"| {_link(name)} | {station.summary} | {_share(recording, name)} |")
     return "\n".join(lines)
 
 
@@ -150,7 +136,7 @@ def _figure(file: str, text: str, place: str) -> str:
 
 def _link(name: str, page: str = "") -> str:
     heading = STATIONS[name].heading
-    return f"[{heading}]({page}#{anchor(heading)})"
+    return f"[{heading}]({page}#{github_slugify(heading)})"
 
 
 def _parsed(said: Said) -> str:
@@ -225,9 +211,3 @@ def _folded(title: str, language: str, text: str) -> str:
 
 def _fence(language: str, text: str) -> str:
     return f"```{language}\n{text}\n```"
-
-
-def missing(text: str, names: Iterable[str]) -> list[str]:
-    """Return those of `names` that a page does not show."""
-    shown = {found[1] for found in _BLOCK.finditer(text)}
-    return [name for name in names if name not in shown]

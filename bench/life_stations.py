@@ -29,7 +29,7 @@ class Station(NamedTuple):
     steps: tuple[str, ...] = ()
 
 
-#: In the order of the way. "client.in" and "client.out" are made by `life.py` from the client's times.
+#: In the order of the way. "client.in" and "client.out" are made by `life_times.py` from the client's times.
 STATIONS: dict[str, Station] = {
     "client": Station("The client's socket", "the way", "sends its bytes, and waits", ("client.in",)),
     "nginx": Station("nginx", "the way", "takes the whole request, and says who the client is"),
@@ -64,7 +64,7 @@ STATIONS: dict[str, Station] = {
     ),
 }
 
-#: Stations whose time can't be told from another's, and which that is (see `life.py`).
+#: Stations whose time can't be told from another's, and which that is (see life.py).
 TOGETHER = {"nginx": "client", "socket": "client", "send": "back"}
 
 #: "May it be traced?", which is asked of no other request.

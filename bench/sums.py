@@ -13,14 +13,8 @@ the way there and back. How a time grows from few to many is what the page is ab
 from __future__ import annotations
 
 import json
-import os
-import platform
 import random
-import re
-import runpy
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,7 +27,10 @@ import click
 from redis import Redis
 
 from tests.stack import redis_server
+from tests.tour.short_tours import run
 
+from . import figures
+from .page_parts import filled
 from .side_by_side import in_turn
 
 SUMS = Path(__file__).parents[1] / "docs" / "sums"
@@ -48,18 +45,12 @@ FEW, MANY = 1_000, 16_000
 #: What is measured; `sum_to` is asked for half of all ranks.
 KINDS = {"set": "a new score", "sum_to": "a sum to a rank"}
 
-_TABLE = re.compile(r"(?<=<!-- by python -m bench\.sums --write -->\n).*?(?=<!-- end -->)", re.DOTALL)
-
 
 @contextmanager
 def boards() -> Iterator[dict[tuple[str, int], Any]]:
     """Yield a board of each step and size, filled."""
-    sys.path.insert(0, str(SUMS))  # as `python FILE` has it
-    try:
-        modules = {step: runpy.run_path(str(SUMS / f"{step}.py")) for step in STEPS}
-        fill = runpy.run_path(str(SUMS / "questions.py"))["fill"]
-    finally:
-        sys.path.remove(str(SUMS))
+    modules = {step: run("sums", step) for step in STEPS}
+    fill = run("sums", "questions")["fill"]
     with TemporaryDirectory() as folder, redis_server(Path(folder), "--loglevel", "nothing") as (_, url):
         made = {}
         for step, names in modules.items():
@@ -87,10 +78,7 @@ def measure(rounds: int) -> dict[str, Any]:
     costs: dict[str, dict[str, list[float]]] = {step: {kind: [] for kind in KINDS} for step in STEPS}
     for name, (step, kind, _) in keys.items():  # few, then many
         costs[step][kind].append(round(statistics.median(times[name]) * 1e6, 2))
-    return {
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+    return figures.origin_now() | {
         "members": [FEW, MANY],
         "rounds": rounds,
         "microseconds": costs,
@@ -112,15 +100,9 @@ def _in_scripts(redis: Redis) -> float:
     return usec / 1e6
 
 
-def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, cwd=SUMS, capture_output=True, text=True, check=True).stdout.strip()
-
-
 def stored() -> dict[str, Any]:
     """Return the run that the page tells of."""
-    found: dict[str, Any] = json.loads(FILE.read_text())
-    return found
+    return figures.stored(FILE)
 
 
 def table(found: Mapping[str, Any]) -> str:
@@ -133,15 +115,15 @@ def table(found: Mapping[str, Any]) -> str:
         rows.append(f"| {name} | " + " | ".join(cells) + " |")
     rows += [
         "",
-        f"Medians in microseconds, measured by `python -m bench.sums` at commit {found['commit']}: Python "
-        f"{found['python']}, {found['machine']}. Of the board, the time of the script in Redis.",
+        f"Medians in microseconds, measured by `python -m bench.sums`: {figures.origin(found)}. Of the board, the time "
+        "of the script in Redis.",
     ]
-    return "\n".join(rows) + "\n"
+    return "\n".join(rows)
 
 
 def rewritten(text: str, found: Mapping[str, Any]) -> str:
     """Return the text of the page with the table of a run."""
-    return _TABLE.sub(lambda _: table(found), text)
+    return filled(text, "bench.sums", {"costs": table(found)})
 
 
 @click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)
@@ -152,7 +134,7 @@ def rewritten(text: str, found: Mapping[str, Any]) -> str:
 def main(write: bool, pages: bool, as_json: bool, quick: bool) -> None:
     found = stored() if pages else measure(20 if quick else 300)
     document = json.dumps(found, indent=1) + "\n"
-    print(document if as_json else table(found), end="")
+    print(document if as_json else table(found), end="" if as_json else "\n")
     if write:
         FILE.write_text(document)
     if write or pages:

@@ -13,12 +13,7 @@ two hours of one, microseconds differ by half and more, and shares by a few hund
 from __future__ import annotations
 
 import json
-import os
-import platform
 import re
-import runpy
-import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,30 +21,15 @@ from typing import Any
 import click
 
 from handlers.console.layers.measured import PARTS, measured
+from tests.tour.steps import FLASK, STEPS, TOUR, run
 
+from . import figures
 from .framework import Call, Table, environ_of
+from .page_parts import filled
 from .tour_chart import drawing, name_of
 
-TOUR = Path(__file__).parents[1] / "docs" / "tour"
 FILE = TOUR / "cost.json"
 PICTURE = TOUR / "costs.svg"
-
-FLASK = "in_flask"
-
-#: The steps that are programs; 10 and 11 are about servers.
-STEPS = (
-    "01_function",
-    "02_environ",
-    "03_request",
-    "04_map",
-    "05_errors",
-    "06_hooks",
-    "07_context",
-    "08_middleware",
-    "09_layer_or_not",
-    "12_wz",
-    FLASK,
-)
 
 MEMBER = "/boards/points/members/ann"
 BODY = b'{"score": 12.5}'
@@ -63,18 +43,13 @@ REQUESTS: dict[str, tuple[dict[str, Any], bytes, int]] = {
 
 Shares = dict[str, dict[str, float]]
 
-#: The line of a step's page that tells its cost, and the parts of step 12's page that `--write` rewrites.
+#: The line of a step's page that tells its cost.
 _LINE = re.compile(r"^- \*\*Cost\*\*: .*$", re.MULTILINE)
-_PART = re.compile(r"(?<=<!-- by python -m bench\.tour --write: )(\w+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
 def programs() -> dict[str, Any]:
     """Return each step's application, run afresh, with one score."""
-    sys.path.insert(0, str(TOUR))  # as `python FILE` has it
-    try:
-        found = {step: runpy.run_path(str(TOUR / f"{step}.py")) for step in STEPS}
-    finally:
-        sys.path.remove(str(TOUR))
+    found = {step: run(step) for step in STEPS}
     for names in found.values():
         names["boards"].put("points", "ann", 12.5)
     return {step: names["app"] for step, names in found.items()}
@@ -86,10 +61,7 @@ def measure(rounds: int) -> dict[str, Any]:
     for name, (environ, body, status) in REQUESTS.items():
         calls = {step: Call(app, environ, body) for step, app in apps.items()}
         table.add(name, calls, status=status, has_length=status < 400)  # step 1 gives its 404 no length
-    return {
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+    return figures.origin_now() | {
         "versions": {name: metadata.version(name) for name in ("flask", "werkzeug")},
         "rounds": rounds,
         "shares": {step: {row.name: round(row.ratio(step, FLASK), 3) for row in table.rows} for step in STEPS},
@@ -98,8 +70,7 @@ def measure(rounds: int) -> dict[str, Any]:
 
 def stored() -> dict[str, Any]:
     """Return the run that the pages tell of."""
-    found: dict[str, Any] = json.loads(FILE.read_text())
-    return found
+    return figures.stored(FILE)
 
 
 def line(step: str, shares: Shares) -> str:
@@ -111,9 +82,8 @@ def line(step: str, shares: Shares) -> str:
 
 def rewritten(page: Path, found: dict[str, Any]) -> str:
     """Return the text of a step's page with the figures of a run."""
-    parts = {"shares": _shares_of_all, "parts": _parts_of_a_request}
     text = _LINE.sub(lambda _: line(page.stem, found["shares"]), page.read_text())
-    return _PART.sub(lambda part: f"{part[1]}{part[2]}{parts[part[1]](found)}", text)
+    return filled(text, "bench.tour", {"shares": _shares_of_all(found), "parts": _parts_of_a_request()})
 
 
 def _shares_of_all(found: dict[str, Any]) -> str:
@@ -124,40 +94,35 @@ def _shares_of_all(found: dict[str, Any]) -> str:
     versions = " and ".join(f"{name.title()} {version}" for name, version in found["versions"].items())
     rows += [
         "",
-        f"Shares of what Flask takes for the same, measured by `python -m bench.tour` at commit {found['commit']}: "
-        f"{versions}, Python {found['python']}, {found['machine']}.",
+        f"Shares of what Flask takes for the same, measured by `python -m bench.tour`: {figures.origin(found)}, with "
+        f"{versions}.",
     ]
-    return "\n".join(rows) + "\n"
+    return "\n".join(rows)
 
 
-def _parts_of_a_request(found: dict[str, Any]) -> str:
+def _parts_of_a_request() -> str:
     """Return a table of what `bench.layers` has measured."""
-    run = measured()
-    bars = run.bars
+    of = measured()
+    bars = of.bars
     whole = bars[-1].total
     rows = ["| Program | " + " | ".join(PARTS.values()) + " | together |", "|---" + "|--:" * (len(PARTS) + 1) + "|"]
     for bar in bars:
         cells = [*(bar.parts[part] for part in PARTS), bar.total]
         rows.append(f"| {bar.name} | " + " | ".join(f"{100 * cost / whole:.0f}" for cost in cells) + " |")
     versions = ", ".join(
-        f"{name if name == 'msgspec' else name.title()} {version}" for name, version in run.versions.items()
+        f"{name if name == 'msgspec' else name.title()} {version}" for name, version in of.versions.items()
     )
-    rows += ["", f"Measured by `python -m bench.layers --write` on {run.date}: {versions}."]
-    return "\n".join(rows) + "\n"
+    rows += ["", f"Measured by `python -m bench.layers --write` on {of.date}: {versions}."]
+    return "\n".join(rows)
 
 
 def table(found: dict[str, Any]) -> str:
     names = list(REQUESTS)
-    lines = [f"A share of what Flask takes; {found['machine']}, Python {found['python']}, commit {found['commit']}", ""]
+    lines = [f"A share of what Flask takes; {figures.origin(found)}", ""]
     lines.append(f"{'':18}" + "".join(f"{name:>8}" for name in names))
     for step, shares in found["shares"].items():
         lines.append(f"{step:18}" + "".join(f"{shares[name]:>8.2f}" for name in names))
     return "\n".join(lines)
-
-
-def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, cwd=TOUR, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def write_pages(found: dict[str, Any]) -> None:

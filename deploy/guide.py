@@ -1,7 +1,8 @@
 """The guide at /guide: what `make docs` builds in .site, beside the service, as if it were not there.
 
 nginx serves what is in `guide` of the run directory: a link to .site, or a page that says why there is none yet. The
-build delays no start and no end, has what others leave of the processor, and if it fails, all else goes on.
+build delays no start and no end, has what others leave of the processor, and if it fails, all else goes on. It replaces
+.site as a whole, and only if nothing failed: see docs/_ext/build_site.py, which also says there when it began.
 """
 
 from __future__ import annotations
@@ -17,9 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from pipeline.store.clock import machine_time
-
-#: What pages are made of; among it the code that they show, and whose docstrings they have.
+#: What the text of pages is made of. Code that they have only links to, as of tests, may be shown as it was.
 SOURCES = ("docs", "wz", "handlers", "pipeline", "deploy", "requirements")
 
 #: What follows its address while it is being built.
@@ -49,7 +48,6 @@ class Guide:
         self._log = log
         self._lock: IO[str] | None = None
         self._build: subprocess.Popen[bytes] | None = None
-        self._began = 0.0
 
     def __enter__(self) -> Guide:
         if not self._show_site():
@@ -104,7 +102,6 @@ class Guide:
         return self._end(lock, self._build is not None and (self._build.returncode != 0 or not self._has_pages()))
 
     def _begin(self, lock: IO[str]) -> None:
-        self._began = machine_time()  # a change after this may not be in it
         with self._log.open("wb") as log:
             self._build = subprocess.Popen(
                 ["nice", "-n", "19", "make", "--no-print-directory", "docs"],
@@ -117,10 +114,6 @@ class Guide:
             )
 
     def _end(self, lock: IO[str], has_failed: bool) -> str:
-        if self._build is not None and not has_failed:
-            stamp = self._site / ".built"
-            stamp.touch()
-            os.utime(stamp, (self._began, self._began))
         lock.close()
         self._lock = self._build = None
         if not self._show_site():
@@ -130,18 +123,21 @@ class Guide:
         return f"the guide could not be built: {self._log} says why" if has_failed else "the guide is built"
 
     def _is_current(self) -> bool:
-        """Say whether the guide that is there was built from what is there."""
+        """Say whether there is a guide, built from `SOURCES` as they are; a file that is gone is not missed."""
         try:
             built = (self._site / ".built").stat().st_mtime
-        except FileNotFoundError:
+        except OSError:
             return False
-        return self._has_pages() and all(file.stat().st_mtime <= built for file in self._sources())
+        return self._has_pages() and all(changed <= built for changed in self._changed())
 
-    def _sources(self) -> Iterator[Path]:
+    def _changed(self) -> Iterator[float]:
+        """Yield when each source was changed. One that can't be looked at is left out: the build says what is wrong."""
         for name in SOURCES:
             for folder, below, files in os.walk(self._checkout / name):
                 below[:] = [one for one in below if one != "__pycache__"]
-                yield from (Path(folder, file) for file in files)
+                for file in files:
+                    with suppress(OSError):  # also a link to nothing, as an editor's lock is; or it has just gone
+                        yield Path(folder, file).stat().st_mtime
 
     def _has_pages(self) -> bool:
         return (self._site / "index.html").exists()

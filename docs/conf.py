@@ -19,7 +19,7 @@ extensions = [
     "_ext.step",
     "_ext.figures",
     "_ext.built_pages",
-    "_ext.pages_to_come",
+    "_ext.search_numbers",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_ext", "_static", "_templates", "tour/environs/*.md"]  # the last are parts of pages
@@ -45,7 +45,7 @@ html_theme_options = {
 }
 html_static_path = ["_static"]
 html_css_files = ["guide.css"]
-html_js_files = ["from-folder.js"]
+html_js_files = ["from-folder.js", "search.js"]
 html_favicon = "_static/icon.svg"
 html_copy_source = False
 html_show_sourcelink = False

@@ -7,7 +7,7 @@ from functools import partial
 
 from werkzeug.exceptions import HTTPException
 
-from pipeline.boards import BoardChanged
+from pipeline.boards import BoardChanged, StaleBoard
 from pipeline.hub import sas
 from pipeline.hub.hops import RelayRing, WrongHops
 from pipeline.hub.publishers import PublisherRevoked
@@ -35,6 +35,7 @@ EXPLAINED: frozenset[type[Exception]] = frozenset(
         PublisherRevoked,
         RedisUnavailable,
         RelayRing,
+        StaleBoard,
         Throttled,
         TooManyReaders,
         WrongHops,

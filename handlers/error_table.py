@@ -2,8 +2,8 @@
 
 Some need more than a status: a sender's errors (BatchTooLarge, HubFull, KeyOfAnother, PublisherRevoked, Throttled,
 WrongHops) are answered in the words of Event Hubs by hub/xml_errors.py, Unauthorized with its header by that file and
-by app.py, TooManyReaders by following.py, RedisUnavailable, EnvironmentClash and BoardChanged by outage.py. An error
-that is answered nowhere is a 500.
+by app.py, TooManyReaders by following.py, RedisUnavailable, EnvironmentClash, BoardChanged and StaleBoard by outage.py.
+An error that is answered nowhere is a 500.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from pipeline.boards import (
     BoardExists,
     NoSample,
     SettingsChanged,
-    StaleBoard,
     UnknownBoard,
     UnknownMember,
     UnknownSegment,
@@ -62,6 +61,5 @@ PROBLEMS: dict[type[Exception], int] = {
     ReferenceChanged: 412,
     ScoreChanged: 412,
     SettingsChanged: 412,
-    StaleBoard: 503,
     TooManyTasks: 503,
 }

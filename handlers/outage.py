@@ -1,10 +1,12 @@
-"""What clients are told when Redis is away or refuses: whether anything was changed, and what to do now.
+"""What clients are told when Redis is away or refuses, or a board changes meanwhile: what was done, and what to do now.
 
     what is known                                   status  Retry-After
     nothing was changed, and it will heal           503     yes
+    nothing was changed, and a board is stale       503     no
     something may have been changed:
       no answer came in time                        504     no
-      the connection broke, or a part was refused   502     no
+      the connection broke, a part was refused,
+      or a board changed between two steps          502     no
     an operator must mend it                        500     no
 
 A reader, whose request may be sent again in any case, gets 503. nginx.conf says the same where gunicorn is what does
@@ -13,7 +15,7 @@ not answer.
 
 from __future__ import annotations
 
-from pipeline.boards import BoardChanged
+from pipeline.boards import BoardChanged, StaleBoard
 from pipeline.store import OUTAGES, TimeoutError, writes
 from pipeline.store.client import EnvironmentClash, RedisUnavailable
 from pipeline.store.outage_log import outages
@@ -44,14 +46,14 @@ RESPONSES = {
     503: f"the store can't be reached, is full, or takes no writes; {NOTHING_CHANGED}",
 }
 UNSAFE_RESPONSES = {
-    502: f"the connection to the store broke. {MAY_BE_DONE}",
+    502: f"the connection to the store broke, or a board changed when a part was done. {MAY_BE_DONE}",
     504: f"the store has not answered in time. {MAY_BE_DONE}",
 }
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-#: Errors that this answers. With the last three, nothing was changed.
-ANSWERED: tuple[type[Exception], ...] = (*OUTAGES, RedisUnavailable, EnvironmentClash, BoardChanged)
+#: Errors that this answers. What several steps are needed for may meet each of them when some of these are done.
+ANSWERED: tuple[type[Exception], ...] = (*OUTAGES, RedisUnavailable, EnvironmentClash, BoardChanged, StaleBoard)
 
 
 def count_writes(app: App) -> None:
@@ -64,13 +66,17 @@ def count_writes(app: App) -> None:
 
 def outage(exc: Exception, may_be_done: str = MAY_BE_DONE) -> Problem:
     """Log an error of `ANSWERED`, and return what is answered."""
-    if not isinstance(exc, OUTAGES):
-        return Problem(503, f"{exc}; {NOTHING_CHANGED}", {"Retry-After": RETRY_AFTER})
-    outages.note(exc)
-    _, why, heals, seconds = refusal_of(exc)
-    if not heals:
-        return Problem(500, why)
+    if isinstance(exc, OUTAGES):
+        outages.note(exc)
+        _, why, heals, seconds = refusal_of(exc)
+        if not heals:
+            return Problem(500, why)
+        after = str(seconds)
+    else:
+        why, after = str(exc), RETRY_AFTER
     request = current_request()
-    if (request is not None and request.method in _READS) or not writes.may_have_written():
-        return Problem(503, f"{why}; {NOTHING_CHANGED}", {"Retry-After": str(seconds)})
-    return Problem(504 if isinstance(exc, TimeoutError) else 502, f"{why}. {may_be_done}")
+    if (request is None or request.method not in _READS) and writes.may_have_written():
+        return Problem(504 if isinstance(exc, TimeoutError) else 502, f"{why}. {may_be_done}")
+    if isinstance(exc, StaleBoard):  # to send it again is of no use
+        return Problem(503, why)
+    return Problem(503, f"{why}; {NOTHING_CHANGED}", {"Retry-After": after})

@@ -25,7 +25,8 @@ import pytest
 from wz.live_server import LiveServer
 from wz.testing import Client
 
-from .docs.code_blocks import BLOCKS, Block
+from .docs.code_blocks import BLOCKS
+from .docs.markdown import Block
 from .stack import PATIENCE, REPOSITORY, free_port, process
 
 #: What pip has no business with, and what would make a wheel of yesterday's files.

@@ -26,7 +26,10 @@ FILES = sorted(
 CHECKERS = {"raises", "warns", "fail", "expect", "validate", "validate_response"}
 
 #: Where a test sleeps outside of a loop that looks again, and why.
-SLEEPS = {"tests/boards/test_build.py": "a process is killed at any moment, so that it is at another place each time"}
+SLEEPS = {
+    "tests/boards/test_build.py": "a process is killed at any moment, so that it is at another place each time",
+    "tests/reference/test_tables.py": "time passes before each command of a writer, so that a reader's time is another",
+}
 
 
 class Function(NamedTuple):

@@ -9,19 +9,16 @@ several tests share is in the time of the first. Waiting counts as well as work.
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypedDict
 from xml.etree import ElementTree
 
+from bench import figures
 from bench.drawing import rect, svg, text
 
-from .pictures import FOLDER, TESTS
+from .pictures import FOLDER
 
 JSON, SVG = FOLDER / "times.json", FOLDER / "times.svg"
 LEFT, BAR, ROW, WIDTH = 120, 18, 26, 760
@@ -38,15 +35,12 @@ class Part(TypedDict):
 class Times(TypedDict):
     """`clock` is the whole run's, in seconds; it is less than the parts' sum where several processes share the work."""
 
-    commit: str
-    python: str
-    machine: str
     clock: float
     parts: dict[str, Part]
 
 
 def read(junit: Path) -> Times:
-    """Return what a run took. `commit` and the machine are those of now, so call it after the run."""
+    """Return what a run took."""
     parts: dict[str, Part] = {}
     (suite,) = ElementTree.parse(junit).iter("testsuite")
     for case in suite.iter("testcase"):
@@ -55,9 +49,6 @@ def read(junit: Path) -> Times:
         part["seconds"] += float(case.attrib["time"])
     longest_first = sorted(parts.items(), key=lambda one: -one[1]["seconds"])
     return Times(
-        commit=subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], text=True, cwd=TESTS).strip(),
-        python=platform.python_version(),
-        machine=f"{os.cpu_count()} cores, {platform.machine()}",
         clock=round(float(suite.attrib["time"]), 1),
         parts={name: Part(tests=part["tests"], seconds=round(part["seconds"], 1)) for name, part in longest_first},
     )
@@ -69,20 +60,25 @@ def part_of(module: str) -> str:
     return folder if module.startswith("tests.") and any(rest) else OTHER
 
 
-def picture(times: Times) -> str:
+def picture(times: Times, origin: str) -> str:
     parts = times["parts"]
     height = 52 + ROW * len(parts)
-    origin = f"commit {times['commit']}, Python {times['python']}, {times['machine']}"
     title = f"How long each part of the suite takes: {origin}"
-    return svg(title, origin, WIDTH, height, _bars(times), {"part": "strong blue"})
+    return svg(title, origin, WIDTH, height, _bars(times, origin), {"part": "strong blue"})
 
 
-def _bars(times: Times) -> Iterator[str]:
+def picture_now() -> str:
+    """Return the picture of the numbers that are stored."""
+    found = figures.stored(JSON)
+    return picture(Times(clock=found["clock"], parts=found["parts"]), figures.origin(found))
+
+
+def _bars(times: Times, origin: str) -> Iterator[str]:
     parts = times["parts"]
     tests, whole = (sum(part[key] for part in parts.values()) for key in ("tests", "seconds"))
     heading = f"{tests:,} tests in {minutes(times['clock'])}, and each part's share of the time"
     yield text(16, 22, heading)
-    yield text(16, 42, f"Python {times['python']}, {times['machine']}, commit {times['commit']}", "small")
+    yield text(16, 42, origin, "small")
     scale = (WIDTH - LEFT - 130) / max(part["seconds"] for part in parts.values())
     for row, (name, part) in enumerate(parts.items()):
         y, width = 54 + row * ROW, max(1.0, part["seconds"] * scale)
@@ -98,8 +94,8 @@ def minutes(seconds: float) -> str:
 
 def main() -> None:
     if len(sys.argv) == 2:
-        JSON.write_text(json.dumps(read(Path(sys.argv[1])), indent=1) + "\n")
-    SVG.write_text(picture(json.loads(JSON.read_text())))
+        figures.write(JSON, {**read(Path(sys.argv[1]))})
+    SVG.write_text(picture_now())
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from tests import pictures as suite
 from tests import times
+from tests.tour.steps import FLASK
 
 from .. import account, life_picture, tour, tour_chart
 from ..life_stations import load
@@ -25,10 +25,10 @@ def drawn() -> Iterator[tuple[Path, Draw]]:
         for name, draw in module.PICTURES.items():
             yield DOCS / name, draw
     yield account.PICTURE, account.stored
-    yield tour.PICTURE, lambda: tour_chart.drawing(tour.stored()["shares"], tour.FLASK)
+    yield tour.PICTURE, lambda: tour_chart.drawing(tour.stored()["shares"], FLASK)
     for name, draw in suite.PICTURES.items():
         yield suite.FOLDER / name, draw
-    yield times.SVG, lambda: times.picture(json.loads(times.JSON.read_text()))
+    yield times.SVG, times.picture_now
     for recording in life_picture.PICTURES:
         yield life_picture.file_of(recording), partial(_of_life, recording)
 

@@ -1,1 +1,1 @@
-"""Extensions of Sphinx for the guide; docs/conf.py names them."""
+"""What builds the guide beside Sphinx, MyST and furo: extensions that docs/conf.py names, and build_site.py."""

@@ -31,10 +31,11 @@ _CODE = re.compile(r"<(pre|code|script|style)\b.*?</\1>", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 _REFERENCE = re.compile(r"\[[^\[\]]+\]\[[^\[\]]*\]")
 
-#: Code and tables that are too wide scroll, so they take the focus, and then the arrow keys. The head of a column
-#: without a name, such as a table's corner, is no head. furo's columns get names, and its captions a level.
+#: Code, tables and pictures that are too wide scroll, so they take the focus, and then the arrow keys. The head of a
+#: column without a name, such as a table's corner, is no head. furo's columns get names, and its captions a level.
 _MENDED = (
     (re.compile(r'<(pre|div class="table-wrapper[^"]*")>'), r'<\1 tabindex="0">'),
+    (re.compile(r'<p>(?=(?:<a [^>]*>)?<img [^>]*\.svg")'), '<p class="picture" tabindex="0">'),
     (re.compile(r'<th class="head[^"]*"><p></p></th>'), "<td></td>"),
     (re.compile(r'(<p class="caption" role="heading")>'), r'\1 aria-level="2">'),
     (re.compile(r'<aside class="sidebar-drawer">'), '<aside class="sidebar-drawer" aria-label="All pages">'),

@@ -13,7 +13,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from bench.figures import filled_in, origin, read, shown, tables
+from bench.figures import filled_in, origin, read, shown, stored, tables
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def _origins(app: Sphinx, files: list[str]) -> nodes.paragraph:
         link = nodes.reference("", Path(name).name, refuri=f"code:{name}")
         end = "." if name == files[-1] else "; "
         try:
-            paragraph += [link, nodes.Text(f", {origin(Path(app.srcdir).parent / name)}{end}")]
+            paragraph += [link, nodes.Text(f", {origin(stored(Path(app.srcdir).parent / name))}{end}")]
         except KeyError as exc:
             log.warning("%s does not say its %s", name, exc, location=app.env.docname, type="figure", subtype="origin")
     return paragraph

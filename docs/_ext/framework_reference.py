@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import ast
 import inspect
-import pkgutil
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from importlib import import_module
+from itertools import starmap
 from pathlib import Path
-from types import ModuleType
 from typing import Any
+
+from sphinx.pycode import ModuleAnalyzer
 
 import wz
 
@@ -37,7 +37,7 @@ GROUPS = {
 
 def markdown() -> str:
     parts = [part for title, names in GROUPS.items() for part in (f"## {title}", *map(_name, names))]
-    modules = table(("Module", "What it is for", "What it offers"), map(_row, _modules()))
+    modules = table(("Module", "What it is for", "What it offers"), starmap(_row, _modules()))
     return "\n\n".join([*parts, "## Modules", modules])
 
 
@@ -57,21 +57,12 @@ def _name(name: str) -> str:
 
 
 def _constant(name: str) -> str:
-    """Return what the comment above a variable says; it is a proxy or a type."""
+    """Return what the comment above a variable, #: and the text, says."""
     for file in sorted(PACKAGE.glob("*.py")):
-        lines = file.read_text().splitlines()
-        for number, line in enumerate(lines):
-            if re.match(rf"{name}\b.* = ", line):
-                above = list(_comment_above(lines[:number]))
-                return "\n\n".join(filter(None, [prose(" ".join(above)), f"[The code]({CODE}/{file.name}#{name})."]))
-    raise LookupError(f"wz.{name} is defined in no file of wz")
-
-
-def _comment_above(lines: list[str]) -> Iterator[str]:
-    begin = len(lines)
-    while begin and lines[begin - 1].startswith("#:"):
-        begin -= 1
-    return (line.removeprefix("#:").strip() for line in lines[begin:])
+        said = ModuleAnalyzer.for_file(file, f"wz.{file.stem}").find_attr_docs()
+        if ("", name) in said:
+            return f"{prose(' '.join(said['', name]).strip())}\n\n[The code]({CODE}/{file.name}#{name})."
+    raise LookupError(f"wz.{name} has no comment in a file of wz")
 
 
 def _members(kind: type) -> Iterator[tuple[str, str]]:
@@ -122,22 +113,24 @@ def _file(value: Any) -> str:
 # -- a module ---------------------------------------------------------------------------------------------------------
 
 
-def _modules() -> Iterator[ModuleType]:
-    for found in pkgutil.walk_packages(wz.__path__, "wz."):
-        if found.name != "wz.__main__":
-            yield import_module(found.name)
+def _modules() -> Iterator[tuple[str, Path]]:
+    """Yield each module's name and file. None is imported: what builds the guide need not have pytest."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        parts = file.relative_to(PACKAGE).with_suffix("").parts
+        if parts not in (("__main__",), ("__init__",)):
+            yield ".".join(["wz", *(part for part in parts if part != "__init__")]), file
 
 
-def _row(module: ModuleType) -> tuple[str, str, str]:
-    file = Path(str(module.__file__))
+def _row(name: str, file: Path) -> tuple[str, str, str]:
     path = f"{CODE}/{file.relative_to(PACKAGE).as_posix()}"
-    names = (f"[`{name}`]({path}#{name})" for name in _written_in(file))
-    return f"[`{module.__name__}`]({path})", cell((module.__doc__ or "").split("\n\n")[0]), " ".join(names)
+    module = ast.parse(file.read_text())
+    names = (f"[`{name}`]({path}#{name})" for name in _written_in(module))
+    return f"[`{name}`]({path})", cell((ast.get_docstring(module) or "").split("\n\n")[0]), " ".join(names)
 
 
-def _written_in(file: Path) -> Iterator[str]:
+def _written_in(module: ast.Module) -> Iterator[str]:
     """Yield the public classes and functions of a file."""
-    for node in ast.parse(file.read_text()).body:
+    for node in module.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
             yield node.name
 

@@ -48,7 +48,8 @@ class BoardTask(msgspec.Struct):
     """`done` of `total` parts of the work are done, both null until that is known; another stage begins at 0 again.
 
     A task that waits although it was started is tried again at `due`; `error` says why. For one that failed, `error`
-    says what was wrong, and nothing was changed. `result` is what would have been answered at once.
+    says what was wrong, and nothing was changed, but by a trim, which may have removed some members. `result` is what
+    would have been answered at once.
     """
 
     id: str

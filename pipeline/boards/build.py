@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from ..errors import PipelineError
 from ..store import Redis, ResponseError
 from ..store.clock import machine_time
+from ..store.writes import uncounted
 from . import keys, sample, tree
 from .changes import Change, Op
 from .form import ARRIVAL_BYTES, Order, Ties
@@ -54,7 +55,8 @@ def new_generation() -> int:
 class Building:
     """A shard that is built; `header` has the settings that it is to have, with its generation.
 
-    `is_kept` says that it may be put in its place by others: see above.
+    `is_kept` says that it may be put in its place by others: see above. Whatever is written to it changes no board, so
+    that `writes` counts none of it.
     """
 
     is_kept = False
@@ -81,6 +83,7 @@ class Building:
                 progress(done, max(done, total))
         self.write_trees()
 
+    @uncounted()
     def add(self, rows: Iterable[Row]) -> None:
         """Write some members, at most `_ROWS`."""
         for chunk in _chunks(map(self.arrived, rows) if self._for_now.form.ties is Ties.FIRST else rows):
@@ -103,6 +106,7 @@ class Building:
                 commands["HSET", keys.name(keys.FEATURES, self.tag)] += [row.name, row.features]
         self.send((*command, *values) for command, values in commands.items())
 
+    @uncounted()
     def write_trees(self) -> None:
         """Write the trees over all scores that were written. After this, `change` may be called."""
         flags = self._for_now.flags | (tree.SEGMENTED if self._units.keys() - {None} else 0)
@@ -124,12 +128,14 @@ class Building:
         self._last = max(self._last, number if self._for_now.form.order is Order.ASC else LIMIT - number)
         return row._replace(arrival=number.to_bytes(ARRIVAL_BYTES))
 
+    @uncounted()
     def write_events(self, events: Iterable[tuple[bytes, bytes]], ms_left: int) -> None:
         """Write the ids of events, which are all forgotten in `ms_left`."""
         name = keys.name(keys.EVENTS, self.tag)
         for chunk in batches(events, _ROWS):
             self.send([("ZADD", name, *(value for id_, score in chunk for value in (score, id_)))], ms_left)
 
+    @uncounted()
     def change(self, rows: Sequence[Row], events: Mapping[bytes, bytes]) -> None:
         """Let members, also new ones, be what is said now; one without anything is gone."""
         changes: list[Change] = []
@@ -159,6 +165,7 @@ class Building:
             self.send(command for name, at in places for command in (("ZREM", name, stored), ("ZADD", name, at, right)))
             self.send([("HSET", arrived, row.name, row.arrival)])
 
+    @uncounted()
     def finish(self) -> None:
         """Write the settings that it is to have, of which some were others until now."""
         tree_key = self.shard.keys[1]
@@ -166,6 +173,7 @@ class Building:
         packed = replace(Header.read(head), most=self.header.most, expires=self.header.expires).pack()
         self.client.execute_command("SETRANGE", tree_key, 0, packed[:_SETTINGS_SIZE])
 
+    @uncounted()
     def send(self, commands: Iterable[tuple[Any, ...]], ms_left: int | None = None) -> None:
         """Run commands, whose first argument is a key, and let that expire: in one step, or a kill could part them."""
         with self.client.pipeline(transaction=True) as pipe:

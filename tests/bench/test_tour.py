@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bench import framework
-from bench.tour import FLASK, PICTURE, REQUESTS, STEPS, TOUR, line, measure, rewritten, stored, table
+from bench.tour import PICTURE, REQUESTS, line, measure, rewritten, stored, table
 from bench.tour_chart import drawing
+from tests.tour.steps import FLASK, STEPS, TOUR
 
 PAGES = [TOUR / f"{step}.md" for step in STEPS if step != FLASK]
 

@@ -83,6 +83,47 @@ def test_a_file_of_the_guide_is_served_as_what_it_is(nginx: LiveServer, path: st
     assert len(names) == len(set(names))
 
 
+@pytest.mark.parametrize("name", [".built", ".git/config", "tour/.buildinfo"])
+def test_what_lies_beside_pages_is_not_served(nginx: LiveServer, folder: Path, name: str) -> None:
+    file = folder / "guide" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("secret")
+
+    assert send(nginx, f"GET /guide/{name}").status == 404
+    assert send(nginx, f"GET /guide/{name.replace('.', '%2e')}").status == 404
+
+
+def test_no_link_leads_out_of_the_guide(nginx: LiveServer, folder: Path) -> None:
+    (folder / "secret").mkdir()
+    (folder / "secret" / "index.html").write_text("secret")
+    (folder / "guide" / "link.html").symlink_to(folder / "secret" / "index.html")
+    (folder / "guide" / "elsewhere").symlink_to(folder / "secret")
+
+    for path in ("link.html", "elsewhere/", "elsewhere/index.html"):
+        answer = send(nginx, f"GET /guide/{path}")
+        assert answer.status in (403, 404)
+        assert b"secret" not in answer.body
+
+
+def test_the_guide_itself_may_be_a_link(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "guide").symlink_to(folder / "guide")
+    with stack.nginx(tmp_path, alone=True) as server:
+        assert send(server, "GET /guide/tour/").status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/guide/%2e%2e/%2e%2e/etc/passwd", "/guide/%00", "/guide/x%0d%0aX:%20y", "/guide/_static/",
+     f"/guide/{'a' * 5000}"],
+)  # fmt: skip
+def test_an_odd_path_is_no_page(nginx: LiveServer, path: str) -> None:
+    answer = send(nginx, f"GET {path}")
+
+    assert answer.status in (400, 404)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert "X" not in answer.headers
+
+
 def test_no_script_in_a_page_runs_and_nothing_is_asked_of_another_host(nginx: LiveServer) -> None:
     policy = dict(
         part.split(" ", 1) for part in send(nginx, "GET /guide/").headers["Content-Security-Policy"].split("; ")
@@ -169,20 +210,23 @@ def test_a_guide_that_is_not_there_fills_no_log(nginx: LiveServer, folder: Path)
 
 
 def test_the_lines_of_the_page_put_it_where_nginx_looks(tmp_path: Path) -> None:
-    """Also over an old copy."""
+    """Also over an old copy, and what a copy that was broken off has left."""
     checkout, run = tmp_path / "checkout", tmp_path / "run"
     checkout.mkdir()
-    (checkout / "Makefile").write_text(".PHONY: docs\ndocs:\n\t@mkdir -p .site && echo $${TEXT} > .site/index.html\n")
+    build = "rm -rf .site && mkdir .site && echo $${TEXT} | tee .site/index.html > .site/$${TEXT}.html"
+    (checkout / "Makefile").write_text(f".PHONY: docs\ndocs:\n\t@{build}\n")
     (block,) = re.findall(
         r"^```sh\n(make -C .*?)^```$", (DEPLOY.parent / "docs" / "deploy.md").read_text(), re.M | re.S
     )
     (root,) = re.findall(r"^ +root (.*);$", (DEPLOY / "nginx.conf").read_text(), re.MULTILINE)
     lines = block.replace("/opt/wz", str(checkout)).replace(root, str(run))
 
+    (run / "guide.new" / "half").mkdir(parents=True)
     for text in ("old", "new"):
         subprocess.run(["sh", "-ec", lines], check=True, env={**os.environ, "TEXT": text}, stdout=subprocess.DEVNULL)
     with stack.nginx(run, alone=True) as server:
         assert send(server, "GET /guide/").body == b"new\n"
+        assert [send(server, f"GET /guide/{text}.html").status for text in ("old", "new")] == [404, 200]
 
 
 # -- errors of nginx's own --------------------------------------------------------------------------------------------

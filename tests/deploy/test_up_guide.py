@@ -26,6 +26,7 @@ docs:
 	@until test -e go; do sleep 0.05; done
 	@test ! -e fail
 	@mkdir -p .site/reference && echo the guide > .site/index.html && echo errors > .site/reference/index.html
+	@touch .site/.built
 """
 
 
@@ -143,6 +144,16 @@ def test_it_is_built_again_only_when_what_it_is_made_of_has_changed(checkout: Pa
     with guide_of(checkout, tmp_path / "3") as third:
         assert third.is_being_built
         assert shown(tmp_path / "3") == "the guide\n"  # the old one, meanwhile
+
+
+def test_a_source_that_can_not_be_looked_at_hinders_no_start(checkout: Path, tmp_path: Path) -> None:
+    """As an editor leaves it that has the page open: `.#index.md`, a link to nothing."""
+    (checkout / "go").touch()
+    (checkout / "docs" / ".#index.md").symlink_to("somebody@somewhere.1234")
+    with guide_of(checkout, tmp_path / "1") as first:
+        assert end(first) == "the guide is built"
+    with guide_of(checkout, tmp_path / "2") as second:
+        assert not second.is_being_built
 
 
 def test_a_build_that_fails_is_told_with_its_log_and_tried_again(checkout: Path, tmp_path: Path) -> None:

@@ -17,74 +17,17 @@ import configparser
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from types import CodeType
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from .markdown import Block, blocks_of
 from .repository import FILES, ROOT
 
 #: CHANGES.md tells what was.
 PAGES = sorted(path for path in FILES if path.suffix == ".md" and path.name != "CHANGES.md")
-
-_OPENED = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|~{3,}) *(?P<info>[^`\n]*)")
-_COMMENT = re.compile(r"<!-- *(?P<kind>not run|from): *(?P<text>.*?) *-->")
-
-
-class Block(NamedTuple):
-    """`line` is that of its first line; `info` what is behind the fence: a language, and more that a test may need."""
-
-    page: str
-    line: int
-    info: str
-    source: str
-    mark: str  # "not run", "from" or ""
-    reason: str  # what the mark says
-
-    @property
-    def language(self) -> str:
-        return self.info.partition(" ")[0]
-
-    @property
-    def place(self) -> str:
-        return f"{self.page}:{self.line}"
-
-    def text(self) -> str:
-        """Return the source with the page's line numbers."""
-        return "\n" * (self.line - 1) + self.source
-
-    def code(self) -> CodeType:
-        """Return the program; its errors and tracebacks show the lines of the page."""
-        return compile(self.text(), self.page, "exec", dont_inherit=True)
-
-
-def blocks_of(text: str, page: str) -> Iterator[Block]:
-    """Yield the page's blocks, but not Sphinx's directives, as ```{step}: what these include is a file."""
-    lines = text.splitlines()
-    number, above = 0, ""
-    while number < len(lines):
-        opened = _OPENED.fullmatch(lines[number].rstrip())
-        if opened is None:
-            above = lines[number].strip() or above
-            number += 1
-            continue
-        first = number + 1
-        while (number := number + 1) < len(lines) and not _closes(lines[number], opened["fence"]):
-            pass
-        source = "".join(line.removeprefix(opened["indent"]) + "\n" for line in lines[first:number])
-        comment = _COMMENT.fullmatch(above)
-        if not opened["info"].startswith("{"):
-            kind, reason = (comment["kind"], comment["text"]) if comment else ("", "")
-            yield Block(page, first + 1, opened["info"].strip(), source, kind, reason)
-        number, above = number + 1, ""
-
-
-def _closes(line: str, fence: str) -> bool:
-    stripped = line.strip()
-    return len(stripped) >= len(fence) and set(stripped) == {fence[0]}
-
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page.read_text(), str(page.relative_to(ROOT)))]
 
@@ -187,24 +130,25 @@ RUN_BY = [
     ),
     Row("docs/testing.md", "python ini", "tests/test_pytest_plugin.py::test_the_page_s_project_passes"),
     Row("docs/tour/index.md", "console", _PRINTED),
-    Row("docs/tour/01_*.md", "console", _PRINTED, "curl"),
+    Row("docs/tour/0?_*.md", "console", _PRINTED, "curl"),
+    Row("docs/tour/12_wz.md", "console", _PRINTED, "curl"),
     Row("docs/tour/01_*.md", "python", f"{_ONE}::test_gunicorn_runs_the_least_that_there_is", "204 No Content"),
     Row("docs/tour/0[1-5]_*.md", "console", _TRACE, "wz --app"),
     Row("docs/tour/0[1-5]_*.md", "python", "tests/tour/test_exercises.py::test_an_answer_breaks_nothing"),
-    Row("docs/tour/06_hooks.md", "console", _TRACE),
+    Row("docs/tour/06_hooks.md", "console", _TRACE, "wz --app"),
     Row("docs/tour/06_hooks.md", "python", f"{_HOOKS}::test_an_id_by_two_hooks", "def tell_id"),
     Row("docs/tour/06_hooks.md", "python", f"{_HOOKS}::test_an_after_hook_that_fails", "class Careful"),
-    Row("docs/tour/07_context.md", "console", _TRACE),
+    Row("docs/tour/07_context.md", "console", _TRACE, "wz --app"),
     Row("docs/tour/07_context.md", "python", f"{_CONTEXT}::test_a_generator_may_keep_the_context", "keeping_context"),
     Row(
         "docs/tour/07_context.md", "python", f"{_CONTEXT}::test_a_thread_of_a_view_begins_with_nothing", "start_beside"
     ),
-    Row("docs/tour/08_middleware.md", "console", _TRACE),
+    Row("docs/tour/08_middleware.md", "console", _TRACE, "wz --app"),
     Row(
         "docs/tour/08_middleware.md", "python", f"{_LAYERS}::test_what_a_layer_sees_depends_on_its_place", "access_log"
     ),
     Row("docs/tour/08_middleware.md", "python", f"{_LAYERS}::test_a_refusal_of_a_layer_has_an_id", "def limited"),
-    Row("docs/tour/09_layer_or_not.md", "console", _TRACE),
+    Row("docs/tour/09_layer_or_not.md", "console", _TRACE, "wz --app"),
     Row(
         "docs/tour/09_layer_or_not.md",
         "python",
@@ -222,10 +166,11 @@ RUN_BY = [
         f"{_OR_NOT}::test_a_file_that_the_client_has_is_not_sent_again",
         "def shared",
     ),
-    Row("docs/tour/12_wz.md", "console", _TRACE),
+    Row("docs/tour/12_wz.md", "console", _TRACE, "wz --app"),
     Row("docs/tour/12_wz.md", "python", "tests/tour/test_12_wz.py::test_an_after_hook_is_given_a_response"),
     Row("docs/tour/10_*.md", "console", f"{_TEN}::test_each_stage_serves", "1_listen.conf.py"),
     Row("docs/tour/10_*.md", "console", f"{_TEN}::{_FORK}", "fork.py"),
+    Row("docs/tour/10_*.md", "console", f"{_TEN}::test_preload_app_has_workers_share_a_connection", "echo:app"),
     Row("docs/tour/10_*.md", "console", _TRACED, "wz trace"),
     Row("docs/windows.md", "console", f"{_WINDOWS}::{_COMMANDS}"),
     Row("docs/windows.md", "sql", f"{_WINDOWS}::test_the_queries_are_the_jobs_and_one_of_azures_diagnostics"),
@@ -301,12 +246,6 @@ def is_excerpt(block: Block) -> bool:
         if not found:
             return False
     return True
-
-
-def without_prompt(block: Block) -> Iterator[str]:
-    """Yield the commands of a console: what is behind `$ `, with the lines behind `> `."""
-    for match in re.finditer(r"^\$ (.*\n(?:> .*\n)*)", block.source, re.MULTILINE):
-        yield re.sub(r"\\?\n> ", "\n", match[1])
 
 
 def functions(file: Path) -> set[str]:

@@ -13,18 +13,24 @@ from typing import NamedTuple
 
 from wz.testing import Client
 
+from .markdown import Block, blocks
+
 #: What curl -d sends unless it is told.
 FORM = "application/x-www-form-urlencoded"
 
 Run = Callable[[list[str]], str]
 
 
-class _Command(NamedTuple):
+class Command(NamedTuple):
     """A line of the page after "$ ", with those after "> ", and what the page says it prints."""
 
     line: int
-    words: list[str]
+    text: str
     answer: str
+
+    @property
+    def words(self) -> list[str]:
+        return shlex.split(self.text, comments=True)
 
 
 def mistakes(page: Path, tools: Mapping[str, Run]) -> list[str]:
@@ -35,21 +41,20 @@ def mistakes(page: Path, tools: Mapping[str, Run]) -> list[str]:
     same, loosely = doctest.OutputChecker().check_output, doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     found = []
     unused = set(tools)
-    for line, (tool, *words), wanted in _commands(page):
+    for command in (command for block in blocks(page, "console") for command in commands(block)):
+        tool, *words = command.words
         unused.discard(tool)
         printed = tools[tool](words).strip()
-        if not same(wanted, printed and printed + "\n", loosely):
-            found.append(f"line {line}: {printed}")
+        if not same(command.answer, printed and printed + "\n", loosely):
+            found.append(f"line {command.line}: {printed}")
     return [*found, *(f"{tool} is not used" for tool in sorted(unused))]
 
 
-def _commands(page: Path) -> Iterator[_Command]:
-    text = page.read_text()
-    for block in re.finditer(r"^```console\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
-        for match in re.finditer(r"^\$ (.*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", block[1], re.MULTILINE):
-            line = text.count("\n", 0, block.start(1) + match.start()) + 1
-            words = shlex.split(re.sub(r"\\?\n> ", "\n", match[1]), comments=True)
-            yield _Command(line, words, match[2])
+def commands(block: Block) -> Iterator[Command]:
+    """Yield the commands of a console."""
+    for match in re.finditer(r"^\$ (.*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", block.source, re.MULTILINE):
+        line = block.line + block.source.count("\n", 0, match.start())
+        yield Command(line, re.sub(r"\\?\n> ", "\n", match[1]), match[2])
 
 
 def curl(client: Client, shell: Mapping[str, str]) -> Run:

@@ -1,4 +1,4 @@
-"""What the tests ask of a Markdown page: its text without code blocks, its links, and the anchors of its headings."""
+"""What the tests ask of a Markdown page: its code blocks, its text without them, its links, and its anchors."""
 
 from __future__ import annotations
 
@@ -8,33 +8,75 @@ from pathlib import Path
 from types import CodeType
 from typing import NamedTuple
 
+from myst_parser.slugs import github_slugify
+
 _CODE_BLOCK = re.compile(r"^(```|~~~).*?^\1[ \t]*$", re.DOTALL | re.MULTILINE)
-_PYTHON = re.compile(r"^```python(?P<mark>[^\n]*)\n(?P<source>.*?)^```$", re.DOTALL | re.MULTILINE)
+_OPENED = re.compile(r"(?P<indent> *)(?P<fence>`{3,}|~{3,}) *(?P<info>[^`\n]*)")
+_COMMENT = re.compile(r"<!-- *(?P<kind>not run|from): *(?P<text>.*?) *-->")
 _LINK = re.compile(r"\[[^\]]*\]\(([^()\s]+)\)|^\[[^\]]+\]: +(\S+)", re.MULTILINE)
 _IMAGE = re.compile(r'<img src="([^"]+)"')
 _HEADING = re.compile(r"^#{1,6} +(.*?) *$", re.MULTILINE)
 
 
 class Block(NamedTuple):
-    """A code block of Python; its errors and tracebacks show the lines of the page."""
+    """A block of code.
 
-    page: Path
+    `line` is that of its first line; `info` what is behind the fence: a language, and more that a test may need.
+    """
+
+    page: str
     line: int
-    mark: str  # what is written after "```python", such as " flask"
+    info: str
     source: str
+    mark: str  # "not run", "from" or ""
+    reason: str  # what the mark says
+
+    @property
+    def language(self) -> str:
+        return self.info.partition(" ")[0]
+
+    @property
+    def place(self) -> str:
+        return f"{self.page}:{self.line}"
 
     def text(self) -> str:
         """Return the source with the page's line numbers."""
         return "\n" * (self.line - 1) + self.source
 
     def code(self) -> CodeType:
-        return compile(self.text(), str(self.page), "exec", dont_inherit=True)
+        """Return the program; its errors and tracebacks show the lines of the page."""
+        return compile(self.text(), self.page, "exec", dont_inherit=True)
 
 
-def python_blocks(page: Path) -> Iterator[Block]:
-    text = page.read_text()
-    for match in _PYTHON.finditer(text):
-        yield Block(page, text.count("\n", 0, match.start()) + 2, match["mark"], match["source"])
+def blocks_of(text: str, page: str) -> Iterator[Block]:
+    """Yield the page's blocks, but not Sphinx's directives, as ```{step}: what these include is a file."""
+    lines = text.splitlines()
+    number, above = 0, ""
+    while number < len(lines):
+        opened = _OPENED.fullmatch(lines[number].rstrip())
+        if opened is None:
+            above = lines[number].strip() or above
+            number += 1
+            continue
+        first = number + 1
+        while (number := number + 1) < len(lines) and not _closes(lines[number], opened["fence"]):
+            pass
+        source = "".join(line.removeprefix(opened["indent"]) + "\n" for line in lines[first:number])
+        comment = _COMMENT.fullmatch(above)
+        if not opened["info"].startswith("{"):
+            kind, reason = (comment["kind"], comment["text"]) if comment else ("", "")
+            yield Block(page, first + 1, opened["info"].strip(), source, kind, reason)
+        number, above = number + 1, ""
+
+
+def _closes(line: str, fence: str) -> bool:
+    stripped = line.strip()
+    return len(stripped) >= len(fence) and set(stripped) == {fence[0]}
+
+
+def blocks(page: Path, language: str) -> Iterator[Block]:
+    """Yield the blocks of a page that are in a language."""
+    yield from (block for block in blocks_of(page.read_text(), str(page)) if block.language == language)
 
 
 def prose(page: Path) -> str:
@@ -42,13 +84,8 @@ def prose(page: Path) -> str:
     return _CODE_BLOCK.sub(lambda block: "\n" * block[0].count("\n"), page.read_text())
 
 
-def anchor(heading: str) -> str:
-    """Return a heading's anchor as GitHub makes it: lower case, no punctuation, a hyphen for each space."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-
-
 def anchors(page: Path) -> set[str]:
-    return {anchor(heading) for heading in _HEADING.findall(prose(page))}
+    return {github_slugify(heading) for heading in _HEADING.findall(prose(page))}
 
 
 def broken_links(page: Path, text: str | None = None) -> Iterator[str]:

@@ -7,11 +7,10 @@ import re
 import shlex
 import subprocess
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import redis as redis_py
@@ -27,32 +26,12 @@ from wz.cli import main
 
 from ..client import validated
 from ..stack import ROOT, token
+from .commands_of_pages import Run, mistakes
+from .markdown import Block, blocks
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs" / "boards.md"
 TEXT = PAGE.read_text()
-
-Run = Callable[[list[str]], str]
-
-
-class Command(NamedTuple):
-    """A line of the page after "$ ", with those after "> ", and what the page says it prints."""
-
-    line: int
-    words: list[str]
-    answer: str
-
-
-def blocks(language: str, text: str = TEXT) -> Iterator[tuple[int, str]]:
-    for match in re.finditer(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
-        yield text.count("\n", 0, match.start(1)) + 1, match[1]
-
-
-def commands(text: str) -> Iterator[Command]:
-    for first, block in blocks("console", text):
-        for match in re.finditer(r"^\$ (.*\n(?:> .*\n)*)((?:(?!\$ ).*\n)*)", block, re.MULTILINE):
-            words = shlex.split(re.sub("^> ", "", match[1], flags=re.MULTILINE), comments=True)
-            yield Command(first + block.count("\n", 0, match.start()), words, match[2])
 
 
 @pytest.fixture
@@ -91,23 +70,14 @@ def tools(redis: redis_py.Redis, settings: Settings) -> dict[str, Run]:
 
 
 def test_the_commands_print_what_the_page_says(tools: dict[str, Run]) -> None:
-    same = doctest.OutputChecker().check_output
-    wrong, used = [], set()
-    for line, (tool, *words), wanted in commands(TEXT):
-        used.add(tool)
-        found = tools[tool](words).rstrip("\n")
-        if not same(wanted, found and found + "\n", doctest.ELLIPSIS | (tool == "wz" and doctest.NORMALIZE_WHITESPACE)):
-            wrong.append(f"line {line}: {found}")
-
-    assert wrong == []
-    assert used == {"curl", "redis-cli", "wz"}
+    assert mistakes(PAGE, tools) == []
 
 
 def test_the_function_of_bash_sends_a_token_unless_there_is_one() -> None:
-    [(_, function)] = blocks("bash")
+    (block,) = blocks(PAGE, "bash")
 
     def sent(command: str) -> list[str]:
-        script = f'{function}\nauth="Authorization: mine"\ncommand() {{ printf "%s\\n" "$@"; }}\n{command}'
+        script = f'{block.source}\nauth="Authorization: mine"\ncommand() {{ printf "%s\\n" "$@"; }}\n{command}'
         return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
 
     boards = "http://127.0.0.1:8080/boards"
@@ -116,9 +86,9 @@ def test_the_function_of_bash_sends_a_token_unless_there_is_one() -> None:
     assert sent(f"curl .../points {shlex.join(own)}") == ["curl", "-s", f"{boards}/points", *own]
 
 
-@pytest.mark.parametrize("block", [pytest.param(block, id=f"line {line}") for line, block in blocks("pycon")])
-def test_the_python_prints_what_the_page_says(block: str, redis: redis_py.Redis) -> None:
-    test = doctest.DocTestParser().get_doctest(block, {"client": redis}, PAGE.name, None, 0)
+@pytest.mark.parametrize("block", [pytest.param(block, id=f"line {block.line}") for block in blocks(PAGE, "pycon")])
+def test_the_python_prints_what_the_page_says(block: Block, redis: redis_py.Redis) -> None:
+    test = doctest.DocTestParser().get_doctest(block.source, {"client": redis}, PAGE.name, None, 0)
 
     assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test).failed == 0
 

@@ -20,19 +20,24 @@ from .code_blocks import (
     BLOCKS,
     READERS,
     RUN_BY,
-    Block,
-    blocks_of,
     functions,
     is_data,
     is_program,
     problem,
     rows_of,
-    without_prompt,
 )
+from .commands_of_pages import commands
+from .markdown import Block, blocks_of
 from .repository import ROOT
 
 #: An example has commands of its own.
 CONSOLES = [block for block in BLOCKS if block.language == "console" and not block.page.startswith("examples/")]
+LANGUAGES = {
+    *("bash", "sh", "console", "powershell"),
+    *("c", "diff", "go", "java", "javascript", "js", "lua", "pycon", "python", "sql"),
+    *("html", "http", "ini", "json", "nginx", "text", "toml", "xml"),
+}
+
 PROGRAMS = [block for block in BLOCKS if is_program(block)]
 
 
@@ -44,6 +49,11 @@ def test_every_block_is_run_or_says_why_not() -> None:
     found = [f"{block.place}: {block.language}: {why}" for block in BLOCKS if (why := problem(block))]
 
     assert not found, "\n".join(found)
+
+
+def test_every_block_names_a_language_that_is_in_use() -> None:
+    """One that is misspelt is shown without colours."""
+    assert [f"{block.place}: {block.language}" for block in BLOCKS if block.language not in LANGUAGES] == []
 
 
 def test_every_row_has_a_block_and_a_test() -> None:
@@ -129,8 +139,8 @@ def test_commands_and_their_options_exist(block: Block, monkeypatch: pytest.Monk
     monkeypatch.chdir(ROOT)  # where `wz` has the commands of the service
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
-    for command in without_prompt(block):
-        lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+    for command in commands(block):
+        lexer = shlex.shlex(command.text, posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
         lexer.commenters = "#"
         tool, *words = until_it_ends(list(lexer))

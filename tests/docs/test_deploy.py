@@ -72,6 +72,19 @@ def test_the_limits_are_those_of_the_configuration(gunicorn: dict[str, Any]) -> 
     }
 
 
+def test_each_limit_has_a_setting_where_the_page_says(gunicorn: dict[str, Any]) -> None:
+    conf = (DEPLOY / "nginx.conf").read_text()
+    named = [re.findall(r"`(\w+)`", row[2]) for row in table("## 9.").values()]
+    places = {"limit_request_fields": gunicorn, "backlog": gunicorn}
+
+    assert all(named)
+    for name in {name for names in named for name in names}:
+        if name.isupper():
+            assert f"`{name}`" in (PAGE.parent / "settings.md").read_text()
+        else:
+            assert name in places.get(name, conf)
+
+
 def test_a_service_that_is_ready_answers_what_the_page_shows() -> None:
     shown = PAGE.read_text().partition("/readyz\n")[2].partition("\n")[0]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from bench.figures import filled_in, origin, tables
+from bench.figures import filled_in, origin, stored, tables
 
 from .repository import ROOT
 
@@ -86,7 +85,7 @@ def test_a_file_of_figures_says_where_it_is_from_and_is_used(path: Path) -> None
     pages = {page for parameter in PAGES for page in parameter.values if isinstance(page, Path)}
     is_shown = any(path in tables(page) for page in pages)
 
-    assert origin(path).startswith(f"commit {json.loads(path.read_text())['commit']}")
+    assert origin(stored(path)).startswith(f"commit {stored(path)['commit']}, Python 3.")
     assert is_shown or path.name == "service.json"  # which is drawn: docs/deploy/account.svg
 
 

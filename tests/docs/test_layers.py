@@ -23,8 +23,8 @@ from wz.tracing.spans import STEPS
 
 from ..client import ServerlikeClient
 from ..stack import token, until
-from .code_blocks import BLOCKS, without_prompt
-from .commands_of_pages import curl
+from .commands_of_pages import commands, curl
+from .markdown import blocks
 from .repository import ROOT
 
 PAGE = ROOT / "docs" / "layers.md"
@@ -39,9 +39,9 @@ def test_the_table_of_steps_is_that_of_the_code() -> None:
 
 
 def test_a_request_is_traced_as_the_page_says(settings: Settings, redis: redis_py.Redis) -> None:
-    (command,) = (line for block in BLOCKS if block.page == "docs/layers.md" for line in without_prompt(block))
+    (command,) = (command for block in blocks(PAGE, "console") for command in commands(block))
     client = ServerlikeClient(Tracing(create_app(settings)).tracer)
-    words = shlex.split(command.replace("$(wz token --header)", "$token"))[1:]
+    words = shlex.split(command.text.replace("$(wz token --header)", "$token"))[1:]
 
     printed = curl(client, {"token": f"Authorization: {token()}"})(words)
 

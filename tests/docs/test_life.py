@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import shlex
 import subprocess
@@ -16,11 +15,15 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 import redis as redis_py
+from myst_parser.slugs import github_slugify
 
-from bench import life_page, life_picture
-from bench.life import ASKS, Ask, Connection, Tapped, record, redis, tapped
-from bench.life_page import PAGES, anchor, blocks, filled
+from bench import life_picture
+from bench.life import record, redis
+from bench.life_bytes import Tapped, tapped
+from bench.life_client import ASKS, Ask, Connection
+from bench.life_page import PAGES, PROGRAM, blocks
 from bench.life_stations import FOLDER, STATIONS, Recording, load
+from bench.page_parts import filled, named
 from deploy.refusals import REFUSED_BY
 from pipeline.settings import DATABASES, Settings
 
@@ -30,8 +33,6 @@ from .repository import ROOT
 
 GET, POST = ASKS["request.json"], ASKS["event.json"]
 FIELDS = ("Holds", "Code", "Time", "If it fails here", "Next")
-
-_LINK = re.compile(r"\]\(([^()\s#]+)#([\w.]+)\)")
 
 
 @pytest.fixture(scope="module")
@@ -52,14 +53,14 @@ def sections(page: str) -> dict[str, str]:
 def test_a_page_shows_what_was_recorded(page: str, recordings: dict[str, Recording]) -> None:
     text = (FOLDER / page).read_text()
 
-    assert text == filled(text, blocks(recordings)), "python -m bench.life --pages writes it anew"
+    assert text == filled(text, PROGRAM, blocks(recordings)), "python -m bench.life --pages writes it anew"
 
 
 def test_the_page_of_the_get_leaves_nothing_out(recordings: dict[str, Recording]) -> None:
     known = blocks(recordings)
-    shown = [name for name in known if name.startswith("get.") and name.removesuffix(".time") not in ("get.socket",)]
+    wanted = {name for name in known if name.startswith("get.") and name.removesuffix(".time") not in ("get.socket",)}
 
-    assert life_page.missing((FOLDER / "index.md").read_text(), shown) == []
+    assert wanted - {*named((FOLDER / "index.md").read_text(), PROGRAM)} == set()
 
 
 @pytest.mark.parametrize("file", ASKS)
@@ -82,31 +83,7 @@ def test_each_station_leads_to_the_next() -> None:
     headings = [station.heading for station in STATIONS.values()]
 
     for here, following in pairwise(headings):
-        assert f"](#{anchor(following)})" in found[here].partition("**Next.**")[2]
-
-
-def has(path: Path, name: str) -> bool:
-    """Say whether a file has what a link to it names: a name of a module or of a class in it, elsewhere a word."""
-    if path.suffix != ".py":
-        return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", path.read_text()) is not None
-    found: set[str] = set()
-    for statement in ast.parse(path.read_text()).body:
-        match statement:
-            case ast.ClassDef(name=of, body=body):
-                found |= {of, *(f"{of}.{one.name}" for one in body if isinstance(one, ast.FunctionDef))}
-            case ast.FunctionDef(name=of):
-                found.add(of)
-            case ast.Assign(targets=[ast.Name(id=of)]) | ast.AnnAssign(target=ast.Name(id=of)):
-                found.add(of)
-    return name in found
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_links_lead_to_what_they_name(page: str) -> None:
-    links = [(path, name) for path, name in _LINK.findall((FOLDER / page).read_text()) if not path.endswith(".md")]
-
-    assert links
-    assert [link for link in links if not has((FOLDER / link[0]).resolve(), link[1])] == []
+        assert f"](#{github_slugify(following)})" in found[here].partition("**Next.**")[2]
 
 
 @pytest.mark.parametrize("page", PAGES)

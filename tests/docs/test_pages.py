@@ -13,7 +13,7 @@ from .repository import FILES, PACKAGES, ROOT
 PAGES = sorted(path for path in FILES if path.suffix == ".md" and path.name != "CHANGES.md")
 
 #: Files of users, as examples name them.
-ELSEWHERE = {"config.toml", "pipeline.py"}
+ELSEWHERE = {"config.toml", "hello.py", "pipeline.py"}
 
 _PATH = re.compile(rf"`((?:{'|'.join((*PACKAGES, 'docs', 'examples', 'jobs', 'requirements'))})/[^`\s]*)`")
 _FILE = re.compile(r"`([\w-]+(?:\.[\w-]+)*\.(?:py|lua|md|toml|conf))`")

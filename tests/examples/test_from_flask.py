@@ -7,37 +7,27 @@ import re
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
 
 import pytest
+
+from ..docs.markdown import Block, blocks
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENT = REPOSITORY / "docs" / "from-flask.md"
 
-_BLOCK = re.compile(r"^```python(?P<mark>[^\n]*)\n(?P<source>.*?)^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\((?P<target>[^):#]+)\)")
 
 
-class Block(NamedTuple):
-    line: int
-    mark: str  # " flask" for what runs with Flask
-    source: str
+BLOCKS = list(blocks(DOCUMENT, "python"))
 
 
-def blocks() -> list[Block]:
-    text = DOCUMENT.read_text()
-    return [
-        Block(text.count("\n", 0, match.start()) + 2, match["mark"], match["source"]) for match in _BLOCK.finditer(text)
-    ]
-
-
-@pytest.mark.parametrize("block", [pytest.param(block, id=f"line {block.line}{block.mark}") for block in blocks()])
+@pytest.mark.parametrize("block", [pytest.param(block, id=f"line {block.line}") for block in BLOCKS])
 def test_a_block_runs(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load(block, tmp_path, monkeypatch)
 
 
 def test_the_program_before_and_after_the_move_does_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, after = [block for block in blocks() if "hello.html" in block.source]
+    before, after = [block for block in BLOCKS if "hello.html" in block.source]
     for block in (before, after):
         client = load(block, tmp_path, monkeypatch).app.test_client()
 
@@ -82,7 +72,7 @@ def test_links_lead_somewhere() -> None:
 
 def load(block: Block, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Import a block as a module of `folder`; tracebacks show the document's own lines."""
-    if block.mark == " flask":
+    if block.info == "python flask":
         pytest.importorskip("flask")
     for name, text in {
         "templates/hello.html": "Hello, {{ session.name }}! {{ get_flashed_messages()[0] }} "
@@ -92,7 +82,7 @@ def load(block: Block, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleT
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     file = folder / "from_flask_snippet.py"
-    file.write_text("\n" * (block.line - 1) + block.source)
+    file.write_text(block.text())
     spec = importlib.util.spec_from_file_location(file.stem, file)
     assert spec is not None
     assert spec.loader is not None

@@ -116,6 +116,8 @@ def test_every_status_has_a_place() -> None:
     conf = (DEPLOY / "nginx.conf").read_text()
     titles = conf[conf.index("map $status $title {") :].partition("}")[0]
     statuses = set(re.findall(r"^\s+(\d{3}) ", titles, re.MULTILINE))
+    for passed, shown in re.findall(r"error_page ([\d ]+?)(?: =(\d+))? \$refusal;", conf):
+        statuses |= {shown} if shown else set(passed.split())
     statuses |= {str(status) for status in (*PROBLEMS.values(), *STATUSES.values())}
 
     assert len(statuses) > 15

@@ -36,7 +36,14 @@ def build(docs: Path, folder: Path) -> Built:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not status.exists():
             options = ["-q", "-E", "-W", "--keep-going", "-b", "dirhtml", "-w", warnings, "-c", DOCS]
-            command = [sys.executable, "-m", "sphinx", *map(str, options), str(docs), str(folder / "pages")]
+            command = [
+                sys.executable,
+                "-m",
+                "tests.site.sphinx_alone",
+                *map(str, options),
+                str(docs),
+                str(folder / "pages"),
+            ]
             done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
             if not warnings.exists():  # it did not come so far
                 warnings.write_text(done.stdout + done.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
@@ -51,10 +52,16 @@ def addresses(guide: Built) -> list[str]:
     return [*sorted(name for name in found if not name.startswith("code")), *CODE]
 
 
+#: So wide that furo shows the list of pages beside a page, and hardly.
+BESIDE = 1024
+
+
 def faults(page: Page) -> list[str]:
     """Return what is wrong with the page that is open."""
-    page.set_viewport_size({"width": NARROW, "height": HEIGHT})
-    found = [f"in a narrow window: {one}" for one in page.evaluate(TOO_WIDE)]
+    found = []
+    for width in (BESIDE, NARROW):
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        found += [f"in a window of {width}: {one}" for one in page.evaluate(TOO_WIDE)]
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     page.emulate_media(color_scheme="dark")
     found += [f"dark: {one}" for one in page.evaluate(CONTRAST)]
@@ -85,6 +92,31 @@ def test_a_search_leads_to_a_page(reader: Watched) -> None:
 
     expect(page.locator("article")).to_contain_text("atermark")
     assert "/search/" not in page.url
+
+
+@pytest.mark.parametrize(
+    ("asked", "page"),
+    [
+        pytest.param("413", "reference/errors/", id="a status"),
+        pytest.param("504", "tour/11_nginx/", id="a status that nginx gives"),
+        pytest.param("422 board", "reference/errors/", id="a status and a word"),
+        pytest.param("revoke client", "hub/", id="somebody is to be shut out"),
+        pytest.param("out of memory", "hub/", id="the store has no room"),
+        pytest.param("migrate Flask", "from-flask/", id="a program is to be moved"),
+        pytest.param("TLS certificate", "deploy/", id="what only a machine needs"),
+        pytest.param("wait without sleeping", "suite/", id="a question about tests"),
+        pytest.param("REMOTE_ADDR empty", "life/", id="a name and a word"),
+    ],
+)
+def test_a_search_has_its_page_among_the_first_results(reader: Watched, asked: str, page: str) -> None:
+    reader.page.goto(f"{reader.url}search/?q={quote_plus(asked)}")
+    expect(reader.page.locator("#search-results")).to_contain_text("matching the search query")
+    found = reader.page.locator("#search-results ul.search li > a:first-of-type").evaluate_all(
+        "all => all.map(a => a.href)"
+    )
+    first = [address.removeprefix(reader.url).partition("#")[0].partition("?")[0] for address in found[:5]]
+
+    assert page in first
 
 
 def test_the_switch_turns_the_page_and_its_pictures(reader: Watched) -> None:

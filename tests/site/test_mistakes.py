@@ -28,6 +28,8 @@ MISTAKES = {
     "a figure that is old": ("figure.stale", "[0.40](cost.json#/get/share)"),
     "a figure that is missing": ("figure.missing", "[0.5](cost.json#/get/nope)"),
     "a figure in words": ("figure.missing", "[half](cost.json#/get/share)"),
+    "a table that is old": ("figure.stale", "<!-- cost.json#/table -->\n| | us |\n|---|---|\n| GET | 4 |"),
+    "a row that is missing": ("figure.missing", "<!-- cost.json#/table -->\n| | us |\n|---|---|\n| PUT | 4 |"),
     "figures of nowhere": ("figure.origin", "[1](bare.json#/x)"),
     "a script in the page": ("built.script", "<script>alert(1)</script>"),
     "a handler in the page": ("built.script", '<p onclick="alert(1)">x</p>'),
@@ -65,7 +67,7 @@ def mistaken(shared: Callable[[str], Path]) -> Built:
     (root / "app.py").write_text("class App:\n    def match(self): ...\n")
     (docs / "picture.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>')
     origin = {"commit": "abc1234", "python": "3.11.0", "cores": 2, "architecture": "x86_64"}
-    (docs / "cost.json").write_text(json.dumps(origin | {"get": {"share": 0.4583}}, indent=1))
+    (docs / "cost.json").write_text(json.dumps(origin | {"get": {"share": 0.4583}, "table": {"GET": [5]}}, indent=1))
     (docs / "bare.json").write_text(json.dumps({"x": 1}, indent=1))
     names = ["good", *map(_name, MISTAKES)]
     (docs / "index.md").write_text("# Index\n\n```{toctree}\n" + "\n".join(names) + "\n```\n")

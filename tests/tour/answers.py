@@ -6,18 +6,13 @@ from wsgiref.validate import validator
 
 from werkzeug.test import Client
 
-from tests.docs.markdown import Block, python_blocks
+from tests.docs.markdown import blocks
 
 from .steps import TOUR, Step, run
-
-
-def blocks(name: str) -> list[Block]:
-    """Return the blocks of Python of a step's page."""
-    return list(python_blocks(TOUR / f"{name}.md"))
 
 
 def answered(name: str, exercise: int) -> Step:
     """Return the step with the answer to one of its two exercises, which are the last two blocks of the page."""
     module = run(name)
-    exec(blocks(name)[exercise - 3].code(), module)
+    exec(list(blocks(TOUR / f"{name}.md", "python"))[exercise - 3].code(), module)
     return Step(module, Client(validator(module["app"])))

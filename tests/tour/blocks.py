@@ -1,4 +1,4 @@
-"""What the tests of single steps share: the code that a page shows beside its step's file, and a client of it."""
+"""The code that a step's page shows beside the step's file, run by the tests of single steps."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from wsgiref.validate import validator
 
 from werkzeug.test import Client
 
-from tests.docs.markdown import python_blocks
+from tests.docs.markdown import blocks
 
 from .steps import TOUR, Step
 
 
-def block(page: str, containing: str, **names: Any) -> dict[str, Any]:
+def run_block(page: str, containing: str, **names: Any) -> dict[str, Any]:
     """Run the one block of a page that has this text, as a part of what has `names`, and return all its names."""
-    (found,) = [one for one in python_blocks(TOUR / f"{page}.md") if containing in one.source]
+    (found,) = [one for one in blocks(TOUR / f"{page}.md", "python") if containing in one.source]
     exec(found.code(), names)
     return names
 

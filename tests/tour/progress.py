@@ -11,12 +11,13 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.page_parts import filled
+
 from . import test_tour
 from .steps import FLASK, STEPS, TOUR, number
 
-BEGIN, END = "<!-- by python -m tests.tour.progress -->\n", "\n<!-- end -->"
-
-_PART = re.compile(rf"(?<={re.escape(BEGIN)}).*?(?={re.escape(END)})", re.DOTALL)
+#: As which its parts of the pages name this.
+PROGRAM = "tests.tour.progress"
 
 
 class Case(NamedTuple):
@@ -84,14 +85,11 @@ def column(all_tests: list[Case], name: str) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Return each page that has such a part, as it should be."""
+    """Return the pages as they should be."""
     all_tests = cases()
-    parts = {TOUR / f"{name}.md": column(all_tests, name) for name in STEPS} | {TOUR / "index.md": matrix(all_tests)}
-    return {page: _with(part, page.read_text()) for page, part in parts.items() if page.exists()}
-
-
-def _with(part: str, text: str) -> str:
-    return _PART.sub(lambda _: part, text)
+    parts = {name: column(all_tests, name) for name in STEPS if name != FLASK} | {"index": matrix(all_tests)}
+    found = {TOUR / f"{name}.md": part for name, part in parts.items()}
+    return {page: filled(page.read_text(), PROGRAM, {"tests": part}) for page, part in found.items()}
 
 
 if __name__ == "__main__":

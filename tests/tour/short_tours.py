@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.docs.commands_of_pages import mistakes
-from tests.docs.markdown import python_blocks
+from tests.docs.markdown import blocks
 from tests.stack import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -35,7 +35,7 @@ def run(tour: str, step: str) -> dict[str, Any]:
 def answered(tour: str, step: str, exercise: int) -> dict[str, Any]:
     """Return the names of a step with the answer to one of the two exercises, the last blocks of the tour's page."""
     names = run(tour, step)
-    exec(list(python_blocks(DOCS / tour / "index.md"))[exercise - 3].code(), names)
+    exec(list(blocks(DOCS / tour / "index.md", "python"))[exercise - 3].code(), names)
     return names
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from socketserver import ThreadingMixIn
@@ -12,21 +11,22 @@ from wsgiref.simple_server import WSGIServer, make_server
 import pytest
 from werkzeug.test import Client
 
+from tests.docs.markdown import blocks
 from tests.in_thread import in_thread
 from tests.stack import PATIENCE
 from wz.live_server import LiveServer
 
-from .answers import blocks
+from ..deploy.wire import connect
 from .servers import gunicorn
 from .steps import TOUR, QuietHandler, run
 from .test_tour import ANN
 
 
 def test_gunicorn_runs_the_least_that_there_is(tmp_path: Path) -> None:
-    (tmp_path / "least.py").write_text(blocks("01_function")[0].source)
+    (tmp_path / "least.py").write_text(next(blocks(TOUR / "01_function.md", "python")).source)
 
-    with gunicorn(tmp_path, "least:app", tmp_path) as sock:
-        assert Client(LiveServer(f"unix:{sock}", PATIENCE)).get("/").status_code == 204
+    with gunicorn(tmp_path, "least:app", ready=False) as (_, address):
+        assert Client(LiveServer(address, PATIENCE)).get("/").status_code == 204
 
 
 class ThreadingServer(ThreadingMixIn, WSGIServer):
@@ -47,11 +47,10 @@ def test_an_application_may_be_called_twice_at_once(monkeypatch: pytest.MonkeyPa
 
 
 def test_each_worker_has_boards_of_its_own(tmp_path: Path) -> None:
-    with gunicorn(TOUR, "01_function:app", tmp_path, "--workers", "2") as sock, socket.socket(socket.AF_UNIX) as held:
-        held.settimeout(PATIENCE)
-        held.connect(str(sock))
+    options = ("--workers", "2", "--chdir", TOUR, "01_function:app")
+    with gunicorn(tmp_path, *options, ready=False) as (_, address), connect(address) as held:
         held.sendall(f"GET {ANN} HTTP/1.0\r\n".encode())  # one worker waits for the rest, so the other answers
-        other = Client(LiveServer(f"unix:{sock}", PATIENCE)).put(ANN, json={"score": 12.5})
+        other = Client(LiveServer(address, PATIENCE)).put(ANN, json={"score": 12.5})
         held.sendall(b"\r\n")
 
         assert other.json == {"member": "ann", "score": 12.5, "rank": 0}

@@ -16,6 +16,7 @@ from tests.in_thread import in_thread
 from tests.stack import GUNICORN_CONF, PATIENCE
 from wz.live_server import LiveServer
 
+from ..deploy.wire import connect
 from .servers import gunicorn
 from .steps import TOUR, QuietHandler, run
 from .test_tour import signed_url
@@ -67,9 +68,8 @@ def test_the_standard_library_s_server_has_no_end_of_a_body(length: int | None) 
     ],
 )
 def test_a_client_may_say_where_an_application_is_mounted(options: list[str], answer: bytes, tmp_path: Path) -> None:
-    with gunicorn(TOUR, "02_environ:app", tmp_path, *options) as sock, socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(PATIENCE)
-        client.connect(str(sock))
+    served = ("--chdir", TOUR, *options, "02_environ:app")
+    with gunicorn(tmp_path, *served, ready=False) as (_, address), connect(address) as client:
         client.sendall(b"POST /any/events/messages HTTP/1.1\r\nHost: hub.test\r\nSCRIPT_NAME: /any\r\n\r\n")
 
         assert client.recv(1000).startswith(answer)

@@ -15,7 +15,7 @@ from flask import globals as of_flask
 from werkzeug import Request, Response
 from werkzeug.local import LocalProxy
 
-from .blocks import block, held_to_the_pep
+from .blocks import held_to_the_pep, run_block
 from .steps import Step, run
 
 PAGE = "07_context"
@@ -119,14 +119,14 @@ def test_a_generator_comes_too_late(names: dict[str, Any], client: Step) -> None
 
 
 def test_a_generator_may_keep_the_context(names: dict[str, Any], client: Step) -> None:
-    stream(names, block(PAGE, "def keeping_context")["keeping_context"])
+    stream(names, run_block(PAGE, "def keeping_context")["keeping_context"])
 
     assert client.get("/stream").text == "/stream"
     assert names["current"].get(None) is None
 
 
 def test_a_thread_of_a_view_begins_with_nothing(names: dict[str, Any], client: Step) -> None:
-    in_thread = block(PAGE, "def start_beside")["start_beside"]
+    in_thread = run_block(PAGE, "def start_beside")["start_beside"]
     seen: list[Any] = []
 
     def note() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from .blocks import block, held_to_the_pep
+from .blocks import held_to_the_pep, run_block
 from .steps import run
 
 PAGE = "08_middleware"
@@ -49,7 +49,7 @@ def test_the_outermost_sees_the_request_first_and_the_answer_last(layers: dict[s
 
 
 def test_a_refusal_of_a_layer_has_an_id(layers: dict[str, Any]) -> None:
-    limited = block(PAGE, "def limited")["limited"]
+    limited = run_block(PAGE, "def limited")["limited"]
     app = run("05_errors")
     client = held_to_the_pep(layers["onion"](limited(app["app"], 20)))
 
@@ -64,7 +64,7 @@ def test_a_refusal_of_a_layer_has_an_id(layers: dict[str, Any]) -> None:
 )
 def test_what_a_layer_sees_depends_on_its_place(layers: dict[str, Any], outermost: str, address: str) -> None:
     lines: list[str] = []
-    access_log = block(PAGE, "def access_log")["access_log"]
+    access_log = run_block(PAGE, "def access_log")["access_log"]
     app = layers["inside"]["app"]
     if outermost == "access_log":
         app = access_log(layers["forwarded"](app), lines.append)
@@ -79,7 +79,7 @@ def test_what_a_layer_sees_depends_on_its_place(layers: dict[str, Any], outermos
 def test_without_a_proxy_the_layer_believes_the_client(layers: dict[str, Any]) -> None:
     """The reason for which nginx sets each of these headers itself."""
     lines: list[str] = []
-    access_log = block(PAGE, "def access_log")["access_log"]
+    access_log = run_block(PAGE, "def access_log")["access_log"]
     app = layers["forwarded"](access_log(layers["inside"]["app"], lines.append))
 
     held_to_the_pep(app).get(TOP, headers={"X-Forwarded-For": "anybody"}, environ_overrides=FROM)
@@ -90,7 +90,7 @@ def test_without_a_proxy_the_layer_believes_the_client(layers: dict[str, Any]) -
 @pytest.mark.parametrize(("proxies", "address"), [(1, "192.0.2.7"), (2, "anybody")])
 def test_with_too_many_proxies_the_client_s_word_is_taken(proxies: int, address: str) -> None:
     lines: list[str] = []
-    access_log = block(PAGE, "def access_log")["access_log"]
+    access_log = run_block(PAGE, "def access_log")["access_log"]
     app = ProxyFix(access_log(run("05_errors")["app"], lines.append), x_for=proxies)
 
     appended = {"X-Forwarded-For": "anybody, 192.0.2.7"}  # by the one proxy that there is

@@ -11,7 +11,7 @@ from werkzeug import Response
 from werkzeug.http import dump_cookie, parse_cookie
 from werkzeug.test import Client
 
-from .blocks import block, held_to_the_pep
+from .blocks import held_to_the_pep, run_block
 from .steps import TOUR, Step, run
 
 PAGE = "09_layer_or_not"
@@ -68,7 +68,7 @@ def test_values_in_a_page_are_escaped(client: Step) -> None:
 def test_an_answer_that_needs_no_session_has_no_cookie(client: Step, way: str, path: str) -> None:
     if way == "a layer":
         tools = {"json": json, "parse_cookie": parse_cookie, "dump_cookie": dump_cookie}
-        client = held_to_the_pep(block(PAGE, "def session_layer", **tools)["session_layer"](run(PAGE)["app"]))
+        client = held_to_the_pep(run_block(PAGE, "def session_layer", **tools)["session_layer"](run(PAGE)["app"]))
 
     assert not {"Set-Cookie", "Vary"} & set(client.get(path).headers.keys())
 
@@ -78,7 +78,7 @@ def test_a_page_is_as_long_as_it_says(names: dict[str, Any], way: str) -> None:
     app = names["app"]
     if way == "a layer":
         page = Response("<p>Hello, {{ name }}</p>", mimetype="text/html")
-        app = block(PAGE, "def filled_in")["filled_in"](page, {"name": "whoever reads this"})
+        app = run_block(PAGE, "def filled_in")["filled_in"](page, {"name": "whoever reads this"})
     else:
         held_to_the_pep(app).put("/boards/points/members/whoever reads this", json={"score": 1})
     response = Client(app).get("/boards/points")  # the checker of PEP 3333 would refuse the layer before the test does
@@ -92,7 +92,7 @@ def test_a_file_outside_of_the_folder_is_a_404(client: Step, way: str) -> None:
     prefix = "/static"
     if way == "a view":
         app = run("06_hooks")["app"]
-        block(PAGE, "def file", app=app, folder=FOLDER, Response=Response)
+        run_block(PAGE, "def file", app=app, folder=FOLDER, Response=Response)
         client, prefix = held_to_the_pep(app), "/files"
 
     assert client.get(f"{prefix}/board.css").text == (FOLDER / "board.css").read_text()
@@ -111,11 +111,11 @@ def test_the_cookie_can_be_read_without_the_key(client: Step) -> None:
     cookie = client.put("/session", json={"member": "ann"}).headers["Set-Cookie"]
 
     value = cookie.partition("=")[2].partition(";")[0]
-    assert block(PAGE, "def read(cookie)")["read"](value) == {"member": "ann"}
+    assert run_block(PAGE, "def read(cookie)")["read"](value) == {"member": "ann"}
 
 
 def test_a_file_that_the_client_has_is_not_sent_again(names: dict[str, Any]) -> None:
-    client = held_to_the_pep(block(PAGE, "def shared")["shared"](run("06_hooks")["app"], Path(FOLDER)))
+    client = held_to_the_pep(run_block(PAGE, "def shared")["shared"](run("06_hooks")["app"], Path(FOLDER)))
 
     first = client.get("/static/board.css")
     again = client.get("/static/board.css", headers={"If-None-Match": first.headers["ETag"]})

@@ -7,6 +7,7 @@ import inspect
 import os
 import re
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -22,8 +23,12 @@ import werkzeug.serving
 from pipeline.settings import Settings
 
 from .. import stack
-from ..deploy.wire import exchange
-from .under_way import GUNICORN, UnderWay, gunicorn
+from ..deploy.wire import connect, exchange
+from .servers import gunicorn
+from .steps import TOUR
+from .under_way import SILENCE, UnderWay
+
+GUNICORN = TOUR / "10_gunicorn"
 
 STAGES = sorted(GUNICORN.glob("?_*.conf.py"))
 LAST = STAGES[-1]
@@ -47,6 +52,19 @@ def test_each_stage_serves(tmp_path: Path, conf: Path) -> None:
     with gunicorn(tmp_path, "-c", conf) as (_, address), UnderWay(address) as request:
         assert request.begun().endswith(b": begun\n")
         assert request.end() == b"ended\n"
+
+
+def test_a_request_lasts_as_long_as_its_body(tmp_path: Path) -> None:
+    """As `curl -sNT .` sends it, a body without a length begins with nothing."""
+    with gunicorn(tmp_path, "-c", STAGES[0]) as (_, address), connect(address) as sock:
+        sock.sendall(b"PUT / HTTP/1.1\r\nHost: tour\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n")
+        received = b""
+        while not received.endswith(b": begun\n\r\n"):
+            received += sock.recv(1000)
+        assert not select.select([sock], [], [], SILENCE)[0]
+
+        sock.sendall(b"0\r\n\r\n")
+        assert b"ended\n" in b"".join(iter(lambda: sock.recv(1000), b""))
 
 
 # -- sockets, processes, threads ---------------------------------------------------------------------------------------
@@ -108,12 +126,12 @@ def test_preload_app_has_workers_share_a_connection(
         stack.redis_server(tmp_path) as (_, url),
         gunicorn(tmp_path, *options, WZ_REDIS_SOCKET=url.removeprefix("unix://")) as (_, address),
         UnderWay(address, "/one") as one,
-        UnderWay(address, "/two") as two,
     ):
-        for request in (one, two):
-            assert request.begun() == b"asked\n"
+        assert one.begun() == b"asked\n"  # Redis has been asked by this one first
+        with UnderWay(address, "/two") as two:
+            assert two.begun() == b"asked\n"
 
-        assert {"two": two.end(), "one": one.end()} == answers
+            assert {"two": two.end(), "one": one.end()} == answers
 
 
 def test_requests_one_after_the_other_show_nothing_of_it(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ import shlex
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -22,11 +24,16 @@ import psutil
 import pytest
 import trustme
 
+from deploy import servers
+
 from .. import stack
 from ..deploy.wire import connect, exchange, read
-from ..docs.code_blocks import blocks_of
-from ..docs.markdown import python_blocks
-from .under_way import GUNICORN, NGINX, SILENCE, TOUR, gunicorn, nginx
+from ..docs.markdown import blocks
+from .servers import gunicorn, nginx
+from .steps import TOUR
+from .under_way import SILENCE
+
+GUNICORN, NGINX = TOUR / "10_gunicorn", TOUR / "11_nginx"
 
 STAGES = sorted(NGINX.glob("?_*.conf"))
 FIRST, SECOND, THIRD = STAGES
@@ -88,7 +95,7 @@ def test_an_experiment_with_nginx(tmp_path: Path, alone: str, name: str) -> None
 
 
 def test_the_page_s_commands_serve(tmp_path: Path) -> None:
-    block = next(block for block in blocks_of(PAGE, "11_nginx.md") if block.language == "console")
+    block = next(blocks(TOUR / "11_nginx.md", "console"))
     of_gunicorn, of_nginx = (shlex.split(line.replace("$PWD", "."))[2:] for line in block.source.splitlines())
     options = [stack.REPOSITORY / word if "/" in word else word for word in of_gunicorn]
     address = f"127.0.0.1:{stack.free_port()}"
@@ -100,6 +107,15 @@ def test_the_page_s_commands_serve(tmp_path: Path) -> None:
 
     assert answer is not None
     assert len(answer.body) == 32_000_000
+
+
+def test_the_page_finds_an_nginx() -> None:
+    (program,) = re.findall(r"python -c '(.+)'\)\"`", PAGE)
+    found = subprocess.run(
+        [sys.executable, "-c", program], cwd=stack.REPOSITORY, text=True, capture_output=True, check=True
+    )
+
+    assert found.stdout == f"{servers.nginx()}\n"
 
 
 @pytest.mark.parametrize("conf", STAGES, ids=lambda conf: conf.name)
@@ -171,7 +187,7 @@ def test_a_worker_that_hangs_as_a_whole_is_ended_by_gunicorn(
 ) -> None:
     """A sync worker gives no heartbeat while it is in a request, and no worker gives one while it is stopped."""
     with (
-        on_port(tmp_path, *options, "--timeout", 1) as (master, port),
+        on_port(tmp_path, *options, "--timeout", 3) as (master, port),  # on a busy machine, a start takes a second
         nginx(tmp_path, SECOND, port) as address,
         hanging(tmp_path, address) as sock,
     ):
@@ -246,7 +262,7 @@ def test_the_times_on_the_page_are_those_of_the_files(row: list[str]) -> None:
 # -- the exercises -----------------------------------------------------------------------------------------------------
 
 
-HALF, UNBUFFERED, CHUNKED = (block.source for block in python_blocks(TOUR / "11_nginx.md"))
+HALF, UNBUFFERED, CHUNKED = (block.source for block in blocks(TOUR / "11_nginx.md", "python"))
 
 
 @pytest.mark.parametrize(

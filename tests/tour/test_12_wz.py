@@ -12,7 +12,7 @@ from werkzeug.test import create_environ
 from wz import App, Response
 from wz.reply import Reply
 
-from .blocks import block, held_to_the_pep
+from .blocks import held_to_the_pep, run_block
 from .steps import run
 
 PAGE = "12_wz"
@@ -55,7 +55,7 @@ def answer_to(app: Any, path: str) -> Any:
 
 def test_an_after_hook_is_given_a_response() -> None:
     plain, hooked = run(PAGE)["app"], run(PAGE)["app"]
-    block(PAGE, "def not_stored", app=hooked)
+    run_block(PAGE, "def not_stored", app=hooked)
 
     assert type(answer_to(plain, TOP)) is Reply
     assert type(answer_to(hooked, TOP)) is Response

@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wz.tracing import Span, Trace
-from wz.tracing.text import draw
+from wz.tracing import Change, Span, Trace
+from wz.tracing.text import WIDTH, draw
 from wz.tracing.waterfall import rows, shares
 
 
@@ -108,3 +108,14 @@ def test_spans_that_one_thread_made_are_nested_as_they_were(spans: list[tuple[in
     found = rows(trace_of(*(span("x", begin, end) for _depth, begin, end in reversed(spans))))
 
     assert [(row.depth, row.at, row.at + row.took) for row in found] == spans
+
+
+def test_what_a_step_says_of_itself_is_shown_whole_and_a_value_is_cut() -> None:
+    step = span("match", 0, 10)
+    step.detail = " ".join(["308 by Werkzeug's Map: Map merges slashes"] * 3)
+    step.changes.append(Change("header", "Location", None, "x" * WIDTH))
+
+    lines = draw(trace_of(step)).splitlines()
+    assert step.detail in " ".join(" ".join(lines).split())
+    assert [line for line in lines if line.endswith("…")] == [line for line in lines if "Location" in line]
+    assert max(map(len, lines)) == WIDTH

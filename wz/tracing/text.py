@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator
 
 from .spans import Change, Span, Trace, Who
@@ -37,8 +38,12 @@ def draw_change(change: Change) -> str:
 
 def cut(text: str, width: int) -> str:
     """Return a text as one line of at most `width` characters, in which nothing moves a terminal's cursor."""
-    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    shown = _printable(text)
     return shown if len(shown) <= width else f"{shown[: width - 1]}…"
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def _head(trace: Trace, waterfall: list[Row]) -> Iterator[str]:
@@ -57,10 +62,14 @@ def _row(row: Row, width: int, paint: Paint) -> Iterator[str]:
     name = cut(f"{indent}{title(row.span)}", width - len(numbers))
     where = cut(row.span.where, max(0, width - len(numbers) - len(name) - 2))
     yield f"{numbers}{paint(name, row.span.who)}" + (f"  {paint(where, None)}" if len(where) > 1 else "")
-    unsure = f"±{_us(row.span.unsure)} µs" if row.span.unsure else ""
-    details = [*filter(None, [unsure, row.span.detail]), *map(draw_change, row.span.changes)]
-    for detail in details:
-        yield _MARGIN + paint(cut(f"{indent}    {detail}", width - len(_MARGIN)), None)
+    indent = f"{indent}    "
+    if row.span.unsure:
+        yield _MARGIN + paint(f"{indent}±{_us(row.span.unsure)} µs", None)
+    # What the step says of itself is whole, such as why Map was asked; a value is cut.
+    for line in textwrap.wrap(_printable(row.span.detail), width - len(_MARGIN) - len(indent), break_on_hyphens=False):
+        yield _MARGIN + paint(indent + line, None)
+    for change in row.span.changes:
+        yield _MARGIN + paint(cut(f"{indent}{draw_change(change)}", width - len(_MARGIN)), None)
 
 
 def title(span: Span) -> str:

@@ -1,7 +1,7 @@
 """Has Redis echo a word, over a connection that is made when this file is imported.
 
-WZ_REDIS_SOCKET=PATH gunicorn --chdir docs/tour/10_gunicorn --workers 2 echo:app
-curl 127.0.0.1:8000/word
+WZ_REDIS_SOCKET=/PATH gunicorn --chdir docs/tour/10_gunicorn --workers 2 echo:app
+curl -sNT . 127.0.0.1:8000/word      # lasts until Ctrl-D
 """
 
 import os

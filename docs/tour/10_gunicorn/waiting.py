@@ -2,6 +2,7 @@
 
 gunicorn -c docs/tour/10_gunicorn/1_listen.conf.py
 curl 127.0.0.1:8000          # a request without a body is answered at once
+curl -sNT . 127.0.0.1:8000    # this one lasts until Ctrl-D
 """
 
 import os
