@@ -82,8 +82,8 @@ PYTHON = Language(
     {"known.py": "import sys; from send import token; print(token(*sys.argv[1:]))"},
 )
 
-#: A JVM prints its own warnings among what its program prints, such as that the file of its figures in /tmp is locked by
-#: another one. So it keeps no such file, and warns on stderr.
+#: A JVM prints its own warnings among what its program prints, such as that the file of its figures in /tmp is locked
+#: by another one. So it keeps no such file, and warns on stderr.
 _JAVA = ["java", "-XX:-UsePerfData", "-Xlog:all=warning:stderr", "-Xlog:all=off:stdout", "-cp", "."]
 
 LANGUAGES = [
