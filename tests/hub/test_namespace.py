@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from contextlib import closing, suppress
 
 import msgspec
@@ -21,6 +20,8 @@ from pipeline.hub.namespace import HubBusy, HubExists, Hubs, PartitionCountChang
 from pipeline.hub.publishers import RevokedPublishers
 from pipeline.store.clock import clock_ms
 from pipeline.store.lease import Lease
+
+from ..stack import until
 
 FOUR = Description(partitions=4)
 
@@ -252,7 +253,8 @@ def test_a_slow_deletion_does_not_give_the_name_away_too_early(
 
     def slow(key: str, *fields: str) -> object:
         if key == HUBS.pattern:
-            time.sleep(0.05)
+            before = clock_ms(redis)
+            until(lambda: clock_ms(redis) > before)
             last_listed.append(clock_ms(redis))
         return hdel(key, *fields)
 
