@@ -14,7 +14,7 @@ from .log import Hub
 PAGE_BYTES = 4 * 1024 * 1024
 
 _FIRST = 8  # events of a page that are read before it is known how large they are
-_SLICE = 1.0  # seconds for which Redis blocks, below the socket's time-out; the caller may stop between two blocks
+_SLICE = 1.0  # seconds for which Redis blocks, below the socket's timeout; the caller may stop between two blocks
 
 
 def latest(hub: Hub, partition: int) -> str:

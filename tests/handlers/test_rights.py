@@ -50,6 +50,19 @@ def test_send_writes_and_listen_reads(
     assert client.open(path, method=method, headers=headers, json={"score": 1}).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("signed", "path", "status"),
+    [
+        pytest.param("events", "/ev%65nts/messages", 201, id="the path as it is decoded"),
+        pytest.param("ev%65nts", "/events/messages", 401, id="an escape that no URL needs"),
+    ],
+)
+def test_what_was_signed_is_compared_with_the_decoded_path(
+    client: ServiceClient, signed: str, path: str, status: int
+) -> None:
+    assert client.post(path, data="x", headers={"Authorization": stack.token(signed)}).status_code == status
+
+
 def test_a_rule_that_is_deleted_is_worth_nothing_at_once(client: ServiceClient, redis: redis_py.Redis) -> None:
     rules = Rules(redis, stack.ROOT)
     rule = rules.add("short", frozenset({Right.SEND}))

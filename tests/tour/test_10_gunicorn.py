@@ -110,6 +110,24 @@ def test_a_connection_that_crosses_a_fork_gives_each_the_other_s_answer(tmp_path
     assert done.stdout == "child. was answered parent\nparent was answered child.\n"
 
 
+def test_a_fork_shares_what_is_open_and_copies_memory() -> None:
+    program = (
+        "import os\n"
+        "counts, (reader, writer) = ['before'], os.pipe()\n"
+        "if os.fork() == 0:\n"
+        "    counts.append('child')\n"
+        "    os.write(writer, ' '.join(counts).encode())\n"
+        "    os._exit(0)\n"
+        "os.wait()\n"
+        "print(os.read(reader, 99).decode(), '|', *counts)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=stack.PATIENCE
+    )
+
+    assert done.stdout == "before child | before\n"
+
+
 @pytest.mark.parametrize(
     ("options", "answers"),
     [
