@@ -144,6 +144,8 @@ class Watched:
         return wrong
 
 
-def screenshot(name: str, scheme: str, width: int) -> Path:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    return SCREENSHOTS / f"{name}-{scheme}-{width}.png"
+def screenshot(name: str, scheme: str, width: int, folder: Path = SCREENSHOTS) -> Path:
+    """Return a file's path, in a folder that is there then; the one above is private, or `wz up` would refuse it."""
+    folder.parent.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    return folder / f"{name}-{scheme}-{width}.png"
