@@ -48,7 +48,10 @@ _TABLE = re.compile(
 
 
 def write(path: Path, figures: dict[str, Any]) -> None:
-    """Write figures, JSON objects as deep as need be, into a file that says first where they are from."""
+    """Write figures, JSON objects as deep as need be, into a file that says first where they are from.
+
+    That is here and now, unless the figures say it themselves.
+    """
     path.write_text(json.dumps(origin_now() | figures, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -133,10 +133,9 @@ def rewritten(text: str, found: Mapping[str, Any]) -> str:
 @click.option("--quick", is_flag=True, help="Fewer rounds.")
 def main(write: bool, pages: bool, as_json: bool, quick: bool) -> None:
     found = stored() if pages else measure(20 if quick else 300)
-    document = json.dumps(found, indent=1) + "\n"
-    print(document if as_json else table(found), end="" if as_json else "\n")
+    print(json.dumps(found, indent=1) if as_json else table(found))
     if write:
-        FILE.write_text(document)
+        figures.write(FILE, found)
     if write or pages:
         PAGE.write_text(rewritten(PAGE.read_text(), found))
 

@@ -140,10 +140,9 @@ def write_pages(found: dict[str, Any]) -> None:
 @click.option("--quick", is_flag=True, help="Fewer rounds.")
 def main(write: bool, pages: bool, as_json: bool, quick: bool) -> None:
     found = stored() if pages else measure(10 if quick else 150)
-    document = json.dumps(found, indent=1) + "\n"
-    print(document if as_json else table(found), end="" if as_json else "\n")
+    print(json.dumps(found, indent=1) if as_json else table(found))
     if write:
-        FILE.write_text(document)
+        figures.write(FILE, found)
     if write or pages:
         write_pages(found)
 

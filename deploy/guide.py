@@ -144,9 +144,10 @@ class Guide:
 
     def _show_site(self) -> bool:
         """Have nginx serve .site, if there is a page in it; also one that is old, while a new one is built."""
-        if self._has_pages():
+        has_pages = self._has_pages()
+        if has_pages:
             self._show(self._site)
-        return self._has_pages()
+        return has_pages
 
     def _show_page(self, title: str, text: str, wait: bool = True) -> None:
         more = "<meta http-equiv=refresh content=3>" if wait else ""

@@ -1,8 +1,7 @@
 """Figures that are links into a bench's file, as bench/figures.py describes them: `[0.46](cost.json#/wz/get/share)`.
 
 Or they are in a table, whose values a comment before it names. A text that differs from the file's value is a warning,
-`figure.stale`. Below the page stands what its figures are of:
-the commit and the machine.
+`figure.stale`. Below the page stands what its figures are of: the commit and the machine.
 """
 
 from __future__ import annotations
